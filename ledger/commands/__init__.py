@@ -1,0 +1,1 @@
+"""The commands of ``bening``, by room. One command: read options, call one function, print, exit."""

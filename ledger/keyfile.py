@@ -1,0 +1,242 @@
+"""Key files: private keys as encrypted PKCS#8 PEM, public keys as SPKI PEM beside them, readable by ``openssl``.
+
+    head.pem      -----BEGIN ENCRYPTED PRIVATE KEY-----        head.pem.pub   -----BEGIN PUBLIC KEY-----
+
+A log has two keys in two files: ``log.pem`` (Ed25519) and ``log.pem.mldsa44`` (ML-DSA-44, seed form).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ledger.errors import FormatError, KeyFileError
+from ledger.keys import PublicKey
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+    from nacl.signing import SigningKey
+
+__all__ = [
+    "LogKeys",
+    "PrivateKey",
+    "is_encrypted",
+    "is_private",
+    "load_any",
+    "load_log_keys",
+    "load_private",
+    "load_public",
+    "new_key",
+    "new_log_keys",
+]
+
+_MLDSA = ".mldsa44"
+_MOST = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateKey:
+    """An Ed25519 private key; its secret is never shown."""
+
+    public: PublicKey
+    _signing_key: SigningKey = field(repr=False)
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64-byte signature over ``message``."""
+        return bytes(self._signing_key.sign(message).signature)
+
+
+@dataclass(frozen=True, slots=True)
+class LogKeys:
+    """The two keys of a log."""
+
+    ed25519: PrivateKey
+    mldsa44: MLDSA44PrivateKey = field(repr=False)
+
+    def vkeys(self, origin: str) -> tuple[str, str]:
+        """Return both verifier keys, named as the log's origin."""
+        from ledger.tlog.note import COSIGNATURE_MLDSA44, ED25519, format_vkey, make_vkey
+
+        second = self.mldsa44.public_key().public_bytes_raw()
+        return (
+            format_vkey(make_vkey(origin, ED25519, self.ed25519.public.raw)),
+            format_vkey(make_vkey(origin, COSIGNATURE_MLDSA44, second)),
+        )
+
+
+def new_key(path: Path, passphrase: bytes | None, name: str | None = None, *, unencrypted: bool = False) -> PublicKey:
+    """Make a key at ``path`` (0600) and its public part at ``path``.pub, never over an existing file.
+
+    Raises:
+        KeyFileError: a file is there, no passphrase is given, or the disk refuses.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    public_path = path.with_name(path.name + ".pub")
+    _check_new(path, public_path)
+    made = Ed25519PrivateKey.generate()
+    _write_new(path, _pem(made, passphrase, path, unencrypted=unencrypted), 0o600)
+    public = PublicKey.from_raw(made.public_key().public_bytes_raw())
+    comment = f"# {name}\n" if name else ""
+    _write_new(public_path, (comment + public.pem()).encode("utf-8"), 0o644)
+    return public
+
+
+def new_log_keys(path: Path, passphrase: bytes | None, *, unencrypted: bool = False) -> None:
+    """Make a log's two key files, never over existing ones.
+
+    Raises:
+        KeyFileError: as ``new_key``.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+
+    second = path.with_name(path.name + _MLDSA)
+    _check_new(path, second)
+    for place, made in ((path, Ed25519PrivateKey.generate()), (second, MLDSA44PrivateKey.generate())):
+        _write_new(place, _pem(made, passphrase, place, unencrypted=unencrypted), 0o600)
+
+
+def load_private(path: Path, passphrase: bytes | None) -> PrivateKey:
+    """Return the Ed25519 private key at ``path``.
+
+    Raises:
+        KeyFileError: missing, wrong passphrase, or another kind of file.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from nacl.signing import SigningKey
+
+    loaded = load_any(path, passphrase)
+    if not isinstance(loaded, Ed25519PrivateKey):
+        raise KeyFileError(f"{path} holds no Ed25519 key", code="key-not-ed25519", path=str(path))
+    signing_key = SigningKey(loaded.private_bytes_raw())
+    return PrivateKey(PublicKey.from_raw(bytes(signing_key.verify_key)), signing_key)
+
+
+def load_log_keys(path: Path, passphrase: bytes | None) -> LogKeys:
+    """Return the two keys of a log whose Ed25519 key is at ``path``.
+
+    Raises:
+        KeyFileError: as ``load_private``, for either file.
+    """
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+
+    second = path.with_name(path.name + _MLDSA)
+    loaded = load_any(second, passphrase)
+    if not isinstance(loaded, MLDSA44PrivateKey):
+        raise KeyFileError(f"{second} holds no ML-DSA-44 key", code="key-not-mldsa44", path=str(second))
+    return LogKeys(load_private(path, passphrase), loaded)
+
+
+def load_public(path: Path) -> PublicKey:
+    """Return the public key at ``path`` (SPKI PEM).
+
+    Raises:
+        KeyFileError: missing, a private key, or another kind of file.
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+
+    data = _read(path)
+    if b"PRIVATE KEY" in data:
+        raise KeyFileError(f"{path} is a private key", code="key-not-public", path=str(path))
+    with _translated(path):
+        loaded = load_pem_public_key(data)
+        der = loaded.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    try:
+        return PublicKey.from_spki(der)
+    except FormatError:
+        raise KeyFileError(f"{path} holds no Ed25519 key", code="key-not-ed25519", path=str(path)) from None
+
+
+def load_any(path: Path, passphrase: bytes | None) -> Any:
+    """Return the private key object at ``path``, of whatever kind.
+
+    Raises:
+        KeyFileError: missing, wrong or missing passphrase, or no private key.
+    """
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    data = _read(path)
+    if b"PRIVATE KEY" not in data:
+        raise KeyFileError(f"{path} is no private key", code="key-not-private", path=str(path))
+    encrypted = b"ENCRYPTED" in data
+    if encrypted and not passphrase:
+        raise KeyFileError(f"{path} needs a passphrase", code="key-missing-passphrase", path=str(path))
+    with _translated(path, "key-passphrase" if encrypted else "key-unreadable"):
+        return load_pem_private_key(data, passphrase if encrypted else None)
+
+
+def is_encrypted(path: Path) -> bool:
+    """Tell whether a private key file needs a passphrase."""
+    return b"ENCRYPTED" in _read(path)
+
+
+def is_private(path: Path) -> bool:
+    """Tell whether a key file holds a private key."""
+    return b"PRIVATE KEY" in _read(path)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_MOST + 1)
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error}", code="key-not-found", path=str(path)) from None
+    if len(data) > _MOST:
+        raise KeyFileError(f"{path} is no key file", code="key-unreadable", path=str(path))
+    return data
+
+
+def _pem(key: Any, passphrase: bytes | None, path: Path, *, unencrypted: bool) -> bytes:
+    from cryptography.hazmat.primitives.serialization import (
+        BestAvailableEncryption,
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+    )
+
+    if not passphrase and not unencrypted:
+        raise KeyFileError(f"{path} needs a passphrase", code="key-missing-passphrase", path=str(path))
+    guard = BestAvailableEncryption(passphrase) if passphrase and not unencrypted else NoEncryption()
+    with _translated(path, "key-passphrase"):
+        return bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, guard))
+
+
+def _check_new(*paths: Path) -> None:
+    for path in paths:
+        if path.exists():
+            raise KeyFileError(f"{path} exists", code="key-exists", path=str(path))
+
+
+def _write_new(path: Path, data: bytes, mode: int) -> None:
+    """Write a new file durably; link(2) refuses to replace one that has come meanwhile."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(beside, path)
+    except FileExistsError:
+        raise KeyFileError(f"{path} exists", code="key-exists", path=str(path)) from None
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error}", code="key-unwritable", path=str(path), problem=str(error)) from None
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+
+
+@contextlib.contextmanager
+def _translated(path: Path, code: str = "key-unreadable") -> Iterator[None]:
+    """No foreign exception leaves: whatever the library raises about a file becomes a KeyFileError."""
+    try:
+        yield
+    except KeyFileError:
+        raise
+    except Exception as error:
+        raise KeyFileError(f"{path}: {error}", code=code, path=str(path)) from None

@@ -1,0 +1,137 @@
+"""The home folder of a ledger: what lies where, its settings, and the lock that allows one sequencer.
+
+    bening.toml   origin, founding, the log's key files      inbox.db   pending submissions    staging/  their documents
+    ledger.db     entries, heads, signatures                 public/    what anyone may read   lock      one sequencer
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ledger.errors import StoreError
+
+__all__ = ["HOME_FORMAT", "Home", "format_settings"]
+
+HOME_FORMAT = 1
+RESTORED = "RESTORED"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """One ledger's folder. ``founding`` in hex; ``log_keys`` are paths of private keys outside the folder."""
+
+    path: Path
+    origin: str
+    founding: str
+    log_keys: tuple[Path, ...]
+    url: str | None = None
+
+    @classmethod
+    def open(cls, path: Path) -> Home:
+        """Return the home at ``path``.
+
+        Raises:
+            StoreError: there is none, it is not ours, or its settings cannot be read.
+        """
+        settings = path / "bening.toml"
+        try:
+            found = tomllib.loads(settings.read_text("utf-8"))
+        except FileNotFoundError:
+            raise StoreError(f"{path} holds no bening.toml", code="not-a-home", path=str(path)) from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise StoreError(f"{settings}: {error}", code="bad-settings", path=str(settings), problem=str(error)) from None
+        return cls._from_settings(path, found)
+
+    @classmethod
+    def _from_settings(cls, path: Path, found: dict[str, Any]) -> Home:
+        try:
+            if found["format"] != HOME_FORMAT:
+                raise StoreError(
+                    f"{path} has format {found['format']}",
+                    code="store-version", path=str(path), found=found["format"], known=HOME_FORMAT,
+                )  # fmt: skip
+            keys = tuple((path / str(one)) for one in found["log"]["keys"])
+            return cls(path, str(found["origin"]), str(found["founding"]), keys, found.get("url"))
+        except (KeyError, TypeError) as error:
+            raise StoreError(f"{path}: {error!r}", code="bad-settings", path=str(path), problem=repr(error)) from None
+
+    @property
+    def public(self) -> Path:
+        """What any static server may serve."""
+        return self.path / "public"
+
+    @property
+    def staging(self) -> Path:
+        """Documents of pending submissions; nobody serves it."""
+        return self.path / "staging"
+
+    @property
+    def ledger_db(self) -> Path:
+        """The entries; only the sequencer writes here."""
+        return self.path / "ledger.db"
+
+    @property
+    def inbox_db(self) -> Path:
+        """Pending submissions."""
+        return self.path / "inbox.db"
+
+    @property
+    def restore_mark(self) -> Path:
+        """Present after ``restore``, until ``recover`` has shown that nothing newer was published."""
+        return self.path / RESTORED
+
+    def document(self, sha256: str) -> Path:
+        """The place of a published document."""
+        return self.public / "documents" / sha256[:2] / sha256
+
+    def staged(self, sha256: str) -> Path:
+        """The place of a document that waits."""
+        return self.staging / sha256
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[bool]:
+        """Hold the home for one sequencer; yields False, without waiting, where another one runs."""
+        import fcntl
+
+        try:
+            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StoreError(f"{self.path}: {error}", code="cannot-write", path=str(self.path), problem=str(error)) from None
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(handle)
+
+
+def format_settings(origin: str, founding: str, log_keys: list[str], url: str | None = None) -> str:
+    """Return the text of ``bening.toml``."""
+    keys = ", ".join(_quoted(key) for key in log_keys)
+    lines = [
+        "# This ledger's settings. Private keys lie elsewhere; only their paths stand here.",
+        f"format = {HOME_FORMAT}",
+        f"origin = {_quoted(origin)}",
+        f"founding = {_quoted(founding)}",
+        *([f"url = {_quoted(url)}"] if url else []),
+        "",
+        "[log]",
+        f"keys = [{keys}]",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _quoted(text: str) -> str:
+    import json
+
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,138 @@
+"""Steps 4 to 8 of the order of writes: sign, write the files, let the checkpoint out. Also the recovery at start-up.
+
+One idempotent function of stored rows. Whatever was interrupted is done again with the same bytes; a file that is there
+with other bytes stops everything. After any error in it the process must end and start afresh.
+
+    signatures → documents, bundles, tiles, roster.jsonl, policies → (witnesses) → checkpoint → look-ups → published
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ledger.errors import LedgerError, StoreError
+from ledger.keyfile import LogKeys
+from ledger.publisher.documents import move_documents
+from ledger.publisher.durable import remove, write_files, write_over
+from ledger.publisher.home import Home
+from ledger.publisher.signing import checkpoint_note, sign_head
+from ledger.publisher.store import Store
+from ledger.publisher.tiles import check_tiles, outgrown, tile_files
+from ledger.records.entry import parse_entry
+from ledger.records.envelope import dump_envelope
+from ledger.records.roster import Roster
+from ledger.sqlite import transaction
+from ledger.tlog.checkpoint import parse_checkpoint
+from ledger.tlog.note import parse_note, parse_vkey
+from ledger.tlog.policy import format_policy, format_policy_ed25519
+
+__all__ = ["check_no_rollback", "flush", "lookup_files", "policy_files", "published_checkpoint", "roster_file", "write_all"]
+
+
+def flush(home: Home, keys: Sequence[LogKeys], now: int) -> int:
+    """Bring everything committed out, and return the size of the checkpoint that is out.
+
+    Raises:
+        StoreError: the disk, or rows and files that do not agree. End the process; its next start goes on from here.
+    """
+    head = sign_head(home, keys, now)
+    with Store(home) as store:
+        done = store.published_size()
+        if done == head.size and _is_out(store, done):
+            return done
+        write_all(store, done, head.size)
+        write_over(home.public / "checkpoint", checkpoint_note(store, head.size))
+        write_files(lookup_files(store, store.index.buckets(done, head.size)), once=False)
+        for folder in outgrown(home.public, done, head.size):
+            remove(folder)
+        if done < head.size:
+            with transaction(store.connection):
+                store.connection.execute("INSERT INTO published VALUES (?, ?)", (head.size, head.time))
+    return head.size
+
+
+def write_all(store: Store, old_size: int, new_size: int) -> None:
+    """Write every file that a checkpoint of ``new_size`` stands for, and read the tiles back."""
+    home, roster = store.home, store.roster(new_size)
+    _publish_documents(store, roster, old_size, new_size)
+    write_files(tile_files(store, old_size, new_size), once=True)
+    write_over(home.public / "roster.jsonl", roster_file(store, new_size))
+    for path, data in policy_files(home, roster, new_size):
+        write_over(path, data)
+    check_tiles(store, new_size)
+
+
+def check_no_rollback(home: Home) -> None:
+    """Refuse to sign when ``public/`` shows more than the store holds, or after a restore that nobody has checked.
+
+    Raises:
+        StoreError: ``restored`` or ``rolled-back``: the backup was old; ``recover`` brings the tail back.
+    """
+    if home.restore_mark.exists():
+        raise StoreError("restored, and not yet recovered", code="restored", path=str(home.path))
+    found = published_checkpoint(home)
+    if found is None:
+        return
+    size, root = found
+    with Store(home, read_only=True) as store:
+        known = store.head_at(size)
+        signed = store.signed_head()
+    if signed is None or size > signed.size or known is None or known.root != root:
+        raise StoreError(
+            f"public/checkpoint has size {size}, the store {signed.size if signed else 0}",
+            code="rolled-back", size=size, known=signed.size if signed else 0,
+        )  # fmt: skip
+
+
+def published_checkpoint(home: Home) -> tuple[int, bytes] | None:
+    """Return size and root of ``public/checkpoint``, or None where there is none yet.
+
+    Raises:
+        StoreError: it is not a checkpoint of this ledger.
+    """
+    try:
+        data = (home.public / "checkpoint").read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        checkpoint = parse_checkpoint(parse_note(data).text)
+    except LedgerError as error:
+        raise StoreError(f"public/checkpoint: {error}", code="public-damaged", problem=str(error)) from None
+    if checkpoint.origin != home.origin:
+        raise StoreError(f"public/checkpoint is of {checkpoint.origin}", code="not-our-home", path=str(home.public))
+    return checkpoint.size, checkpoint.root
+
+
+def policy_files(home: Home, roster: Roster, size: int) -> Iterator[tuple[Path, bytes]]:
+    """Yield ``policy`` and ``policy-ed25519`` for the newest keys that sign a checkpoint of ``size``."""
+    ed25519, mldsa44 = (parse_vkey(one) for one in roster.log_keys_at(size)[-1].vkeys)
+    yield home.public / "policy", format_policy(ed25519, mldsa44, roster.founding)
+    yield home.public / "policy-ed25519", format_policy_ed25519(ed25519, roster.founding)
+
+
+def roster_file(store: Store, size: int) -> bytes:
+    """Return ``roster.jsonl``: the envelope of every roster payload, a line each."""
+    return b"".join(dump_envelope(parse_entry(data).envelope) + b"\n" for _, data in store.roster_entries(size))
+
+
+def lookup_files(store: Store, buckets: Sequence[tuple[str, str]]) -> Iterator[tuple[Path, bytes]]:
+    """Yield the look-up buckets, whole."""
+    for kind, prefix in buckets:
+        lines = [f"{value} {index}\n" for value, index in store.index.bucket(kind, prefix)]
+        yield store.home.public / "lookup" / kind / prefix, "".join(lines).encode("ascii")
+
+
+def _is_out(store: Store, size: int) -> bool:
+    path = store.home.public / "checkpoint"
+    return path.is_file() and path.read_bytes() == checkpoint_note(store, size)
+
+
+def _publish_documents(store: Store, roster: Roster, old_size: int, new_size: int) -> None:
+    rows = store.connection.execute(
+        "SELECT DISTINCT sha256 FROM documents WHERE idx >= ? AND idx < ?", (old_size, new_size)
+    ).fetchall()
+    move_documents(store.home, [row[0] for row in rows if row[0] not in roster.withdrawn])
+    for sha256 in roster.withdrawn:
+        remove(store.home.document(sha256))
+        remove(store.home.staged(sha256))

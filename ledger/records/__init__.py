@@ -1,0 +1,1 @@
+"""What is signed and by whom: canonical JSON, records, envelopes, entries, the roster, and the one replay. Pure."""

@@ -1,0 +1,93 @@
+"""The entry: a leaf of the tree and a link of the chain, at most 49,000 bytes of canonical JSON.
+
+    {"envelope":{…},"prev":"<hex>","roster":"<hex>","time":"2026-11-23T02:14:07Z","v":1}
+
+``prev`` is the leaf hash of the entry before, so that a person can follow the chain with
+``(printf '\\000'; cat entry) | sha256sum``. ``roster`` is the SHA-256 of the newest roster payload before this entry:
+an entry says by which roster it was judged. ``time`` never runs backwards.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from dataclasses import dataclass
+
+from ledger.errors import FormatError, NewerFormatError
+from ledger.records import canonical
+from ledger.records.envelope import Envelope, envelope_of, value_of
+from ledger.records.shapes import timestamp
+from ledger.tlog.merkle import leaf_hash
+
+__all__ = ["MAX_ENTRY", "NO_ROSTER", "Entry", "chain_hash", "dump_entry", "first_prev", "format_time", "local_date", "parse_entry", "parse_time"]
+
+MAX_ENTRY = 49_000
+NO_ROSTER = "0" * 64
+_KEYS = {"envelope", "prev", "roster", "time", "v"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An envelope at its place: ``prev`` and ``roster`` in hex, ``time`` as RFC 3339 UTC seconds."""
+
+    envelope: Envelope
+    prev: str
+    roster: str
+    time: str
+
+
+def dump_entry(entry: Entry) -> bytes:
+    """Return the bytes of ``entry`` as they are hashed and published."""
+    return canonical.dump(
+        {"envelope": value_of(entry.envelope), "prev": entry.prev, "roster": entry.roster, "time": entry.time, "v": 1}
+    )
+
+
+def parse_entry(data: bytes) -> Entry:
+    """Return the entry in ``data``.
+
+    Raises:
+        FormatError: not canonical, too long, or not an entry.
+        NewerFormatError: an entry of a later version.
+    """
+    value = canonical.parse(data, limit=MAX_ENTRY)
+    if type(value) is not dict or type(value.get("v")) is not int:
+        raise FormatError("not an entry", code="bad-entry")
+    if value["v"] != 1:
+        raise NewerFormatError(f"an entry of version {value['v']}", version=value["v"])
+    if value.keys() != _KEYS:
+        raise FormatError("an entry of version 1 has envelope, prev, roster, time and v", code="bad-entry")
+    for key in ("prev", "roster"):
+        if type(value[key]) is not str or len(value[key]) != 64 or set(value[key]) - set("0123456789abcdef"):
+            raise FormatError(f"{key} is not 64 hex digits", code="bad-entry")
+    if any(timestamp(value["time"], "time")):
+        raise FormatError("time is not UTC seconds", code="bad-entry")
+    return Entry(envelope_of(value["envelope"]), value["prev"], value["roster"], value["time"])
+
+
+def chain_hash(data: bytes) -> str:
+    """Return what the next entry's ``prev`` must be after an entry of bytes ``data``."""
+    return leaf_hash(data).hex()
+
+
+def first_prev(origin: str) -> str:
+    """Return ``prev`` of entry 0: SHA-256 of ``bening/v1``, the origin, and their newlines."""
+    return hashlib.sha256(f"bening/v1\n{origin}\n".encode()).hexdigest()
+
+
+def format_time(seconds: int) -> str:
+    """Return POSIX ``seconds`` as an entry's time."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: str) -> int:
+    """Return the POSIX seconds of an entry's time that has been accepted before."""
+    return int(datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.UTC).timestamp())
+
+
+def local_date(time: str, utc_offset: str) -> str:
+    """Return the date ``YYYY-MM-DD`` of a UTC ``time`` where clocks differ by ``utc_offset`` (``+07:00``)."""
+    sign = -1 if utc_offset[0] == "-" else 1
+    offset = datetime.timedelta(hours=int(utc_offset[1:3]), minutes=int(utc_offset[4:6])) * sign
+    moment = datetime.datetime.fromtimestamp(parse_time(time), datetime.UTC) + offset
+    return moment.date().isoformat()

@@ -1,0 +1,256 @@
+"""The record: what is signed about one act, at most 32 KiB of canonical JSON.
+
+    {"documents":[{"media_type":"application/pdf","name":"SK-728.pdf","role":"signed","sha256":"…","size":48213}],
+     "extra":{},"fields":{},"form":"sk","founding":"…","kind":"decision","language":"id","number":"138/728 Tahun 2022",
+     "office":"bag-hukum","ref":"7K3QD9MZ2XR","relations":[],"signatories":[{"capacity":"definitive","position":"…"}],
+     "signed_on":"2022-08-01","signers":["…"],"title":"…","v":1}
+
+The act's *id* is the SHA-256 of these bytes. Everything about the paper is a claim of the office that publishes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.errors import AdmissionError, NewerFormatError, Reason
+from ledger.records import canonical
+from ledger.records.kinds import FIELDS, KINDS
+from ledger.records.refs import is_ref
+from ledger.records.shapes import (
+    Shape,
+    choice,
+    date,
+    digest,
+    either,
+    identifier,
+    integer,
+    listing,
+    mapping,
+    media_type,
+    nullable,
+    pattern,
+    person_text,
+)
+
+__all__ = ["CAPACITIES", "MAX_RECORD", "RECORD_TYPE", "RELATIONS", "ROLES", "Record", "check_record", "parse_record"]
+
+RECORD_TYPE = "application/vnd.bening.record+json"
+MAX_RECORD = 32 * 1024
+MAX_DOCUMENT = 2**40
+CAPACITIES = ("definitive", "plt", "plh", "pj", "an")
+ROLES = (
+    "signed",
+    "certified-copy",
+    "extract",
+    "annex",
+    "boq",
+    "minutes",
+    "translation",
+    "scan",
+    "text",
+    "source",
+    "draft",
+    "photo",
+    "other",
+)
+RELATIONS = (
+    "amends",
+    "corrects",
+    "revokes",
+    "annuls",
+    "implements",
+    "completes",
+    "follows",
+    "annex_of",
+    "same_number_as",
+)
+NEEDS_REASON = ("corrects", "same_number_as")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A parsed record: its exact bytes, the act's id, and its content."""
+
+    payload: bytes
+    id: str
+    data: dict[str, Any]
+
+    @property
+    def ref(self) -> str:
+        """The reference printed on the paper."""
+        return str(self.data["ref"])
+
+    @property
+    def documents(self) -> list[dict[str, Any]]:
+        """The documents whose bytes are published (withheld ones left out)."""
+        return [document for document in self.data["documents"] if "sha256" in document]
+
+    @property
+    def relations(self) -> list[dict[str, Any]]:
+        """Relations to acts inside and outside this ledger."""
+        return list(self.data["relations"])
+
+
+def parse_record(payload: bytes) -> Record:
+    """Return the record that ``payload`` holds.
+
+    Raises:
+        FormatError: not canonical JSON, or too long.
+        NewerFormatError: a later version's record.
+        AdmissionError: with every fault of its fields.
+    """
+    data = canonical.parse(payload, limit=MAX_RECORD)
+    reasons = list(check_record(data))
+    if any(reason.unknown for reason in reasons):
+        raise NewerFormatError("; ".join(map(str, reasons)))
+    if reasons:
+        raise AdmissionError(reasons)
+    return Record(payload, hashlib.sha256(payload).hexdigest(), data)
+
+
+def check_record(data: Any) -> Iterator[Reason]:
+    """Yield every fault of a record's content, of each key and across keys."""
+    if type(data) is not dict or data.get("v") != 1 or type(data["v"]) is not int:
+        version = data.get("v") if type(data) is dict else None
+        yield Reason("bad-version", "v", {"value": str(version)}, unknown=type(version) is int and version > 1)
+        return
+    faults = list(_RECORD(data, ""))
+    yield from faults
+    kind = data.get("kind")
+    if kind in KINDS and type(data.get("fields")) is dict:
+        yield from FIELDS[kind](data["fields"], "fields")
+    if not faults:
+        yield from _check_number(data)
+        yield from _check_documents(data)
+        yield from _check_relations(data)
+        if data["signers"] != sorted(set(data["signers"])):
+            yield Reason("unsorted", "signers")
+        if not data["signatories"] and kind not in ("void", "notice"):
+            yield Reason("missing", "signatories")
+
+
+def _check_number(data: dict[str, Any]) -> Iterator[Reason]:
+    if (data["number"] is None) != ("unnumbered_reason" in data):
+        yield Reason("number-or-reason", "number")
+    if ("series" in data) != ("serial" in data):
+        yield Reason("series-and-serial", "series")
+
+
+def _check_documents(data: dict[str, Any]) -> Iterator[Reason]:
+    codes = [document.get("sha256") or document["withheld"] for document in data["documents"]]
+    if len(set(codes)) != len(codes):
+        yield Reason("document-twice", "documents")
+    corrects = any(relation["type"] == "corrects" for relation in data["relations"])
+    if not codes and not corrects and data["kind"] != "void":
+        yield Reason("no-document", "documents")
+
+
+def _check_relations(data: dict[str, Any]) -> Iterator[Reason]:
+    seen = set()
+    for position, relation in enumerate(data["relations"]):
+        path = f"relations[{position}]"
+        if relation["type"] in NEEDS_REASON and "reason" not in relation:
+            yield Reason("missing", f"{path}.reason")
+        target = (relation["type"], relation.get("ref") or canonical.dump(relation["outside"]))
+        if target in seen:
+            yield Reason("relation-twice", path)
+        seen.add(target)
+        if relation.get("ref") == data["ref"]:
+            yield Reason("relation-to-itself", path)
+    if sum(relation["type"] == "corrects" for relation in data["relations"]) > 1:
+        yield Reason("two-corrections", "relations")
+    if "changes" in data["fields"] and not any(relation["type"] == "amends" for relation in data["relations"]):
+        yield Reason("changes-without-amends", "fields.changes")
+
+
+def _ref(value: Any, path: str) -> Iterator[Reason]:
+    if not is_ref(value):
+        yield Reason("bad-ref", path, {"value": str(value)[:40]})
+
+
+def _extra(value: Any, path: str) -> Iterator[Reason]:
+    if type(value) is not dict:
+        yield Reason("not-an-object", path)
+    elif len(value) > 32:
+        yield Reason("bad-count", path, {"count": len(value), "low": 0, "high": 32})
+    else:
+        for key, part in value.items():
+            yield from _EXTRA_TEXT(part, f"{path}.{key}")
+
+
+def _file_name(value: Any, path: str) -> Iterator[Reason]:
+    yield from list(_PLAIN_NAME(value, path)) or _NAME_TEXT(value, path)
+
+
+def _object(value: Any, path: str) -> Iterator[Reason]:
+    if type(value) is not dict:
+        yield Reason("not-an-object", path)
+
+
+_EXTRA_TEXT = person_text(4000)
+_NAME_TEXT = person_text(200)
+_LINE = person_text(300)
+_PLAIN_NAME = pattern(r"(?!\.{1,2}$)[^/\\]{1,200}", "bad-file-name")
+_DOCUMENT: Shape = either(
+    "withheld",
+    mapping(
+        {"withheld": digest, "media_type": media_type, "role": choice(*ROLES), "reason": _LINE, "law": _LINE},
+    ),
+    mapping(
+        {
+            "sha256": digest,
+            "size": integer(0, MAX_DOCUMENT),
+            "media_type": media_type,
+            "name": _file_name,
+            "role": choice(*ROLES),
+        }
+    ),
+)
+_OUTSIDE = mapping(
+    {"number": person_text(200)},
+    {
+        "kind": choice(*KINDS),
+        "year": integer(1900, 2199),
+        "title": person_text(1000),
+        "sha256": digest,
+        "url": pattern(r"https?://[!-~]{1,500}", "bad-url"),
+    },
+)
+_RELATION: Shape = either(
+    "outside",
+    mapping({"type": choice(*RELATIONS), "outside": _OUTSIDE}, {"reason": person_text(1000)}),
+    mapping({"type": choice(*RELATIONS), "ref": _ref}, {"reason": person_text(1000)}),
+)
+_SIGNATORY = mapping({"position": _LINE, "capacity": choice(*CAPACITIES)}, {"name": _LINE, "basis": _LINE})
+_RECORD = mapping(
+    {
+        "v": integer(1, 1),
+        "founding": digest,
+        "kind": choice(*KINDS),
+        "form": identifier,
+        "ref": _ref,
+        "office": identifier,
+        "number": nullable(person_text(200)),
+        "title": person_text(1000),
+        "language": pattern(r"[a-z]{2,3}", "bad-language"),
+        "signed_on": date,
+        "signatories": listing(_SIGNATORY, most=16),
+        "signers": listing(digest, least=1, most=16),
+        "documents": listing(_DOCUMENT),
+        "relations": listing(_RELATION),
+        "fields": _object,
+        "extra": _extra,
+    },
+    {
+        "unnumbered_reason": _LINE,
+        "series": identifier,
+        "serial": integer(),
+        "drafted_on": date,
+        "promulgated_on": date,
+        "effective_on": date,
+        "expires_on": date,
+    },
+)

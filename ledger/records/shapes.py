@@ -1,0 +1,209 @@
+"""Small shapes from which the tables of records and roster events are built; each finds every fault, not the first only.
+
+A *shape* is a function from a JSON value and its path to the reasons against it. Shapes read values that
+``canonical.parse`` has already accepted, so strings are NFC and visible, and integers are in range.
+"""
+
+from __future__ import annotations
+
+import binascii
+import datetime
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ledger.errors import Reason
+
+__all__ = [
+    "Shape",
+    "choice",
+    "currency",
+    "date",
+    "date_of",
+    "digest",
+    "either",
+    "identifier",
+    "integer",
+    "listing",
+    "mapping",
+    "media_type",
+    "money",
+    "nullable",
+    "pattern",
+    "person_text",
+    "spki",
+    "text",
+    "timestamp",
+]
+
+Shape = Callable[[Any, str], Iterator[Reason]]
+
+_DATE = re.compile(r"([12][0-9]{3})-([01][0-9])-([0-3][0-9])", re.ASCII)
+_TIME = re.compile(r"([12][0-9]{3}-[01][0-9]-[0-3][0-9])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z", re.ASCII)
+_SIXTEEN_DIGITS = re.compile(r"(?<!\d)\d{16}(?!\d)")
+_SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")
+
+
+def text(limit: int = 500) -> Shape:
+    """A string of 1 … ``limit`` characters without outer spaces."""
+
+    def check(value: Any, path: str) -> Iterator[Reason]:
+        if type(value) is not str:
+            yield Reason("not-text", path)
+        elif not value or value != value.strip():
+            yield Reason("empty-or-padded", path)
+        elif len(value) > limit:
+            yield Reason("text-too-long", path, {"length": len(value), "limit": limit})
+
+    return check
+
+
+def person_text(limit: int = 500) -> Shape:
+    """Text that people read; a run of 16 digits, a citizen's number, is refused (NIK, and NPWP of residents)."""
+    plain = text(limit)
+
+    def check(value: Any, path: str) -> Iterator[Reason]:
+        yield from plain(value, path)
+        if type(value) is str and _SIXTEEN_DIGITS.search(value):
+            yield Reason("citizen-number", path)
+
+    return check
+
+
+def pattern(expression: str, code: str) -> Shape:
+    """A string that the ASCII ``expression`` matches whole; ``code`` names the fault."""
+    compiled = re.compile(expression, re.ASCII)
+
+    def check(value: Any, path: str) -> Iterator[Reason]:
+        if type(value) is not str or not compiled.fullmatch(value):
+            yield Reason(code, path, {"value": _shown(value)})
+
+    return check
+
+
+def choice(*names: str) -> Shape:
+    """One of ``names``. Another string may be a later version's."""
+
+    def check(value: Any, path: str) -> Iterator[Reason]:
+        if value not in names or type(value) is not str:
+            allowed = ", ".join(names)
+            yield Reason("not-a-choice", path, {"value": _shown(value), "allowed": allowed}, unknown=type(value) is str)
+
+    return check
+
+
+def integer(low: int = 0, high: int = 2**53 - 1) -> Shape:
+    """An integer in ``low … high``."""
+
+    def check(value: Any, path: str) -> Iterator[Reason]:
+        if type(value) is not int or not low <= value <= high:
+            yield Reason("bad-number", path, {"value": _shown(value), "low": low, "high": high})
+
+    return check
+
+
+def date(value: Any, path: str) -> Iterator[Reason]:
+    """A calendar date ``YYYY-MM-DD`` (1000 … 2999)."""
+    if type(value) is not str or date_of(value) is None:
+        yield Reason("bad-date", path, {"value": _shown(value)})
+
+
+def timestamp(value: Any, path: str) -> Iterator[Reason]:
+    """A UTC time ``YYYY-MM-DDTHH:MM:SSZ``."""
+    found = _TIME.fullmatch(value) if type(value) is str else None
+    if not found or date_of(found.group(1)) is None:
+        yield Reason("bad-time", path, {"value": _shown(value)})
+
+
+def date_of(value: str) -> datetime.date | None:
+    """Return the date that ``value`` spells in exact ASCII, or None."""
+    found = _DATE.fullmatch(value)
+    if not found:
+        return None
+    try:
+        return datetime.date(int(found.group(1)), int(found.group(2)), int(found.group(3)))
+    except ValueError:
+        return None
+
+
+def spki(value: Any, path: str) -> Iterator[Reason]:
+    """Standard base64 of an Ed25519 public key as DER SubjectPublicKeyInfo (RFC 8410), 44 bytes."""
+    try:
+        der = binascii.a2b_base64(value, strict_mode=True) if type(value) is str and value.isascii() else b""
+    except binascii.Error:
+        der = b""
+    canonical = binascii.b2a_base64(der, newline=False).decode("ascii") == value
+    if len(der) != 44 or not der.startswith(_SPKI_ED25519) or not canonical:
+        other_algorithm = canonical and der.startswith(b"\x30") and not der.startswith(_SPKI_ED25519)
+        yield Reason("bad-key", path, unknown=other_algorithm)
+
+
+def listing(item: Shape, *, least: int = 0, most: int = 64) -> Shape:
+    """A list of ``least … most`` values of one shape."""
+
+    def check(value: Any, path: str) -> Iterator[Reason]:
+        if type(value) is not list:
+            yield Reason("not-a-list", path)
+        elif not least <= len(value) <= most:
+            yield Reason("bad-count", path, {"count": len(value), "low": least, "high": most})
+        else:
+            for position, part in enumerate(value):
+                yield from item(part, f"{path}[{position}]")
+
+    return check
+
+
+def mapping(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None = None) -> Shape:
+    """An object with all ``required`` and any ``optional`` keys; an unknown key may be a later version's."""
+    known = {**required, **(optional or {})}
+
+    def check(value: Any, path: str) -> Iterator[Reason]:
+        if type(value) is not dict:
+            yield Reason("not-an-object", path)
+            return
+        for key in required:
+            if key not in value:
+                yield Reason("missing", join(path, key))
+        for key, part in value.items():
+            if key in known:
+                yield from known[key](part, join(path, key))
+            else:
+                yield Reason("unknown-key", join(path, key), unknown=True)
+
+    return check
+
+
+def either(key: str, with_key: Shape, without: Shape) -> Shape:
+    """One shape for objects that carry ``key``, another for those that do not."""
+
+    def check(value: Any, path: str) -> Iterator[Reason]:
+        yield from (with_key if type(value) is dict and key in value else without)(value, path)
+
+    return check
+
+
+def nullable(shape: Shape) -> Shape:
+    """``shape`` or null."""
+
+    def check(value: Any, path: str) -> Iterator[Reason]:
+        if value is not None:
+            yield from shape(value, path)
+
+    return check
+
+
+def join(path: str, key: str) -> str:
+    """Return the path of ``key`` below ``path``."""
+    return f"{path}.{key}" if path else key
+
+
+def _shown(value: Any) -> str:
+    shown = value if type(value) is str else repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+digest = pattern(r"[0-9a-f]{64}", "bad-digest")
+identifier = pattern(r"[a-z0-9][a-z0-9.-]{0,63}", "bad-identifier")
+money = pattern(r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,2})?", "bad-money")
+currency = pattern(r"[A-Z]{3}", "bad-currency")
+media_type = pattern(r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,126}", "bad-media-type")

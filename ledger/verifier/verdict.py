@@ -1,0 +1,202 @@
+"""The verdict: what was checked about one act, what was not, and the plain sentences that say so.
+
+A verdict is a value. Each ``Check`` has one of four states: it passed, it failed, it is disputed, or it was not checked.
+Its ``code`` names a sentence in the glossary under ``[check.<code>]``. What no check here can ever tell (whether the act
+is lawful; the certified signature inside a PDF) is said every time.
+
+The exit status follows design section 7: 1 if anything failed or is disputed, 3 if something required was not checked,
+else 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ledger.errors import FetchError, LedgerError, NewerFormatError, StoreError
+from ledger.words import escape
+
+__all__ = ["Check", "Facts", "Say", "State", "Verdict", "check_of", "combined_status", "render"]
+
+State = Literal["passed", "failed", "disputed", "not_checked"]
+Say = Callable[..., str]
+
+_ALWAYS_REQUIRED = ("checkpoint", "inclusion", "founding", "signature", "authority")
+_REQUIRED_IF_THERE = ("document", "pinned", "bag", "roster")
+_MARKS: dict[State, str] = {"passed": "+", "failed": "x", "disputed": "!", "not_checked": "?"}
+_NEVER_CHECKED = ("lawful", "certified-signature")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: its ``name``, how it ended, the ``code`` of its sentence and the sentence's values."""
+
+    name: str
+    state: State
+    code: str
+    values: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the record of entry ``index`` says about the act; every line is a claim of the office that published it."""
+
+    index: int
+    time: str
+    local_date: str
+    ref: str
+    id: str
+    kind: str
+    form: str
+    number: str | None
+    title: str
+    office: str
+    city: str
+    money: str | None
+    supplier: str | None
+    dates: tuple[tuple[str, str], ...]
+    lag_days: int
+    signed_on_paper: tuple[str, ...]
+    published_by: tuple[str, ...]
+    documents: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known about ``subject``: the ``checks`` in the order of the plan, the act's ``facts``, later ``notices``."""
+
+    subject: str
+    checks: tuple[Check, ...]
+    facts: Facts | None = None
+    notices: tuple[Check, ...] = ()
+    origin: str = ""
+    founding: str = ""
+
+    def check(self, name: str) -> Check | None:
+        """Return the first check of that name."""
+        return next((one for one in self.checks if one.name == name), None)
+
+    def exit_status(self) -> int:
+        """Return 0, 1 or 3 as the design's section 7 has it."""
+        if any(one.state in ("failed", "disputed") for one in self.checks):
+            return 1
+        return 3 if self.unchecked() else 0
+
+    def unchecked(self) -> list[str]:
+        """Return the names of the required checks that nobody made."""
+        missing = [name for name in _ALWAYS_REQUIRED if self.check(name) is None]
+        required = (*_ALWAYS_REQUIRED, *_REQUIRED_IF_THERE)
+        return missing + [one.name for one in self.checks if one.state == "not_checked" and one.name in required]
+
+    def to_json(self, say: Say) -> dict[str, Any]:
+        """Return the verdict as JSON values, each check with its code and its sentence."""
+        return {
+            "subject": self.subject,
+            "status": self.exit_status(),
+            "headline": headline(self, say),
+            "origin": self.origin,
+            "founding": self.founding,
+            "facts": _facts_json(self.facts),
+            "notices": [_check_json(one, say) for one in self.notices],
+            "checks": [_check_json(one, say) for one in self.checks],
+            "never_checked": [{"code": code, "sentence": say(f"check.{code}")} for code in _NEVER_CHECKED],
+        }
+
+
+def combined_status(verdicts: list[Verdict]) -> int:
+    """Return the exit status of several verdicts: false before not checked before done."""
+    statuses = {one.exit_status() for one in verdicts}
+    return next((status for status in (1, 3) if status in statuses), 0 if statuses else 3)
+
+
+def check_of(name: str, error: LedgerError) -> Check:
+    """Return the check that ``error`` ended: what could not be read or is newer is not checked, the rest failed."""
+    unknown = isinstance(error, (FetchError, NewerFormatError, StoreError))
+    values = {"detail": error.detail, **error.values}
+    return Check(name, "not_checked" if unknown else "failed", error.code, values)
+
+
+def render(verdict: Verdict, say: Say) -> list[str]:
+    """Return the verdict as lines for people: the headline, what must not be missed, the facts, the checks."""
+    lines = [headline(verdict, say)]
+    lines += [f"  ! {_sentence(one, say)}" for one in verdict.notices]
+    if verdict.facts is not None:
+        lines += ["", *_fact_lines(verdict.facts, say)]
+    lines += ["", say("verify.checked")]
+    lines += [f"  {_MARKS[one.state]} {_sentence(one, say)}" for one in verdict.checks if one.state != "not_checked"]
+    lines += [say("verify.not-checked")]
+    lines += [f"  ? {_sentence(one, say)}" for one in verdict.checks if one.state == "not_checked"]
+    return lines + [f"  ? {say(f'check.{code}')}" for code in _NEVER_CHECKED]
+
+
+def headline(verdict: Verdict, say: Say) -> str:
+    """Return the first sentence: what failed, what is disputed, what is missing, or what was found."""
+    for state in ("failed", "disputed"):
+        worst = next((one for one in verdict.checks if one.state == state), None)
+        if worst is not None:
+            return f"{say(f'verify.headline-{state}')} {_sentence(worst, say)}"
+    document = verdict.check("document")
+    if document is not None and document.state == "not_checked":
+        return _sentence(document, say)
+    newer = next((one for one in verdict.checks if one.code == "newer-format"), None)
+    if newer is not None:
+        return _sentence(newer, say)
+    return _found(verdict, document is not None, say)
+
+
+def _found(verdict: Verdict, with_document: bool, say: Say) -> str:
+    facts, kind = verdict.facts, "identical" if with_document else "published"
+    values: dict[str, object] = {"city": verdict.origin, "date": "?", "index": "?"}
+    if facts is not None:
+        values = {"city": escape(facts.city), "date": facts.local_date, "index": facts.index}
+    held = [one for one in verdict.checks if one.name == "inclusion" and one.state == "passed"]
+    if facts is None or not held:
+        return say("verify.headline-unchecked")
+    found = say(f"verify.headline-{kind}", **values)
+    return f"{found} {say('verify.headline-partly')}" if verdict.unchecked() else found
+
+
+def _sentence(check: Check, say: Say) -> str:
+    shown = {key: escape(str(value)) for key, value in check.values.items()}
+    return say(f"check.{check.code}", **{"detail": "", **shown})
+
+
+def _fact_lines(facts: Facts, say: Say) -> Iterator[str]:
+    unnumbered = say("fact.unnumbered")
+    rows: list[tuple[str, str | None]] = [
+        ("form", facts.form),
+        ("number", facts.number or unnumbered),
+        ("title", facts.title),
+        ("office", facts.office),
+        ("money", facts.money),
+        ("supplier", facts.supplier),
+        *((f"date-{name}", value) for name, value in facts.dates),
+        ("published-here", say("fact.lag", date=facts.local_date, time=facts.time, days=facts.lag_days)),
+        ("signed-on-paper", "; ".join(facts.signed_on_paper) or None),
+        ("published-by", "; ".join(facts.published_by) or None),
+        ("ref", facts.ref),
+        ("entry", str(facts.index)),
+        ("file-code", ", ".join(one["sha256"] for one in facts.documents if "sha256" in one) or None),
+    ]
+    for key, value in rows:
+        if value is not None:
+            yield f"  {say(f'fact.{key}')}: {escape(value)}"
+
+
+def _facts_json(facts: Facts | None) -> dict[str, Any] | None:
+    if facts is None:
+        return None
+    names = (name for name in Facts.__slots__ if name not in ("dates", "documents"))
+    found: dict[str, Any] = {name: getattr(facts, name) for name in names}
+    return found | {"dates": dict(facts.dates), "documents": list(facts.documents)}
+
+
+def _check_json(check: Check, say: Say) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "state": check.state,
+        "code": check.code,
+        "values": {key: value if isinstance(value, (str, int)) else str(value) for key, value in check.values.items()},
+        "sentence": _sentence(check, say),
+    }
