@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from ledger.errors import AdmissionError, LedgerError
+from ledger.errors import AdmissionError, LedgerError, Reason
 
-__all__ = ["LANGUAGES", "choose_language", "escape", "explain", "say"]
+__all__ = ["LANGUAGES", "choose_language", "escape", "explain", "say", "say_reason"]
 
 LANGUAGES = ("id", "en")
 
@@ -38,10 +38,14 @@ def explain(error: LedgerError, lang: str) -> str:
     key = f"error.{error.code}" if _has(f"error.{error.code}") else f"error.{type(error).code}"
     lines = [say(key, lang, **values)]
     if isinstance(error, AdmissionError):
-        lines += [
-            "  - " + say(f"reason.{one.code}", lang, path=one.path, **one.values) for one in error.reasons
-        ]
+        lines += ["  - " + say_reason(one, lang) for one in error.reasons]
     return "\n".join(lines)
+
+
+def say_reason(reason: Reason, lang: str) -> str:
+    """Return the sentence of one reason of a refusal."""
+    key = f"reason.{reason.code}" if _has(f"reason.{reason.code}") else f"error.{reason.code}"
+    return say(key, lang, **{"path": reason.path, "detail": str(reason), **reason.values})
 
 
 def choose_language(option: str | None, env: Mapping[str, str]) -> str:

@@ -24,7 +24,7 @@ from ledger.errors import (
     UsageError,
     VerificationError,
 )
-from ledger.words import escape, explain, say
+from ledger.words import escape, explain, say, say_reason
 
 __all__ = ["EXITS", "Session", "exit_status", "json_option", "ledger_option", "passphrase_option", "session"]
 
@@ -83,7 +83,7 @@ class Session:
         """Tell ``error`` and return its exit status."""
         if self.json:
             reasons = [
-                {"code": one.code, "path": one.path, "sentence": self.say(f"reason.{one.code}", path=one.path, **one.values)}
+                {"code": one.code, "path": one.path, "sentence": say_reason(one, self.lang)}
                 for one in getattr(error, "reasons", ())
             ]
             found = {"error": error.code, "detail": error.detail, "sentence": explain(error, self.lang), "reasons": reasons}

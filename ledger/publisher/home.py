@@ -16,7 +16,7 @@ from typing import Any
 
 from ledger.errors import StoreError
 
-__all__ = ["HOME_FORMAT", "Home", "format_settings"]
+__all__ = ["HOME_FORMAT", "Home", "add_log_key", "format_settings"]
 
 HOME_FORMAT = 1
 RESTORED = "RESTORED"
@@ -129,6 +129,15 @@ def format_settings(origin: str, founding: str, log_keys: list[str], url: str | 
         "",
     ]
     return "\n".join(lines)
+
+
+def add_log_key(home: Home, file: Path) -> None:
+    """Name one more of the log's key files in ``bening.toml``."""
+    from ledger.publisher.durable import write_over
+
+    keys = [str(one) for one in (*home.log_keys, file.absolute())]
+    text = format_settings(home.origin, home.founding, list(dict.fromkeys(keys)), home.url)
+    write_over(home.path / "bening.toml", text.encode("utf-8"))
 
 
 def _quoted(text: str) -> str:

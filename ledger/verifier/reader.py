@@ -36,6 +36,7 @@ class View:
         self.note, self.opened = note, opened
         self.checkpoint: Checkpoint = opened.checkpoint
         self.tiles = TileReader(self.size, self.checkpoint.root, self._tile)
+        self._envelopes: list[Envelope] | None = None
         self._bundle = functools.lru_cache(maxsize=_BUNDLES_KEPT)(self._fetch_bundle)
 
     @property
@@ -74,8 +75,10 @@ class View:
         return list(prove_consistency(old_size, self.size, self.tiles))
 
     def envelopes(self) -> list[Envelope]:
-        """Return the envelopes of ``roster.jsonl``, unjudged."""
-        return read_roster(self.source)
+        """Return the envelopes of ``roster.jsonl``, unjudged; read once."""
+        if self._envelopes is None:
+            self._envelopes = read_roster(self.source)
+        return self._envelopes
 
     def rosters(self) -> list[Roster]:
         """Return the roster after each payload of ``roster.jsonl``, replayed from the pinned founding, newest last.

@@ -1,0 +1,143 @@
+"""``bening sequence status fsck rebuild``: the operator's daily commands."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+import signal
+import threading
+from typing import Any
+
+import click
+
+from ledger.commands.common import FALSE, Session, json_option, ledger_option, passphrase_option, printable, session
+from ledger.commands.ledgers import home_of
+from ledger.errors import StoreError
+
+__all__ = ["fsck", "rebuild", "sequence", "status"]
+
+
+@click.command()
+@click.option("--accept-clock", is_flag=True, help="Go on although the clock looks wrong; the ledger keeps that you said so.")
+@click.option("--once", is_flag=True, help="Publish what waits, and end.")
+@ledger_option
+@passphrase_option
+@session
+def sequence(here: Session, accept_clock: bool, once: bool) -> int:
+    """Run the sequencer: take up what is submitted, sign, publish. One per ledger."""
+    from ledger.publisher.clock import Clock
+    from ledger.publisher.sequencer import Sequencer, run
+    from ledger.publisher.signing import open_log_keys
+
+    home = home_of(here)
+    keys = open_log_keys(home, here.passphrase_of)
+    with home.lock() as ours:
+        if not ours:
+            raise StoreError("a sequencer is running", code="sequencer-running", path=str(home.path))
+        sequencer = Sequencer(home, keys, Clock(accepted=accept_clock))
+        try:
+            sequencer.start()
+            here.note(here.say("sequence.started", origin=home.origin, size=sequencer.tip.size))
+            if once:
+                while sequencer.step():
+                    pass
+            else:
+                stopping = _stop_on_signals()
+                run(sequencer, stopped=stopping.is_set, wait=stopping.wait)
+        finally:
+            sequencer.close()
+    here.note(here.say("sequence.stopped", size=sequencer.tip.size))
+    return 0
+
+
+@click.command()
+@ledger_option
+@json_option
+@session
+def status(here: Session) -> int:
+    """Show the ledger's state: size, last checkpoint, what waits, space, whether a sequencer runs."""
+    found = _status(here)
+    lines = [here.say(f"status.{key}", **{key: value, **found}) for key, value in found.items() if value not in (None, [], False)]
+    here.report(found, lines)
+    return 0
+
+
+@click.command()
+@ledger_option
+@json_option
+@session
+def fsck(here: Session) -> int:
+    """Check everything again from the entries' bytes: store, tree, chain, signatures, files, documents."""
+    from ledger.publisher.fsck import check_home
+
+    home = home_of(here)
+    faults = check_home(home)
+    found = {"faults": [{"code": one.code, **one.values} for one in faults], "home": str(home.path)}
+    lines = [here.say(f"fsck.{one.code}", **one.values) for one in faults[:50]]
+    if len(faults) > 50:
+        lines.append(here.say("fsck.more", count=len(faults) - 50))
+    here.report(found, lines or [here.say("fsck.sound", home=printable(home.path), size=_size(home))])
+    return FALSE if faults else 0
+
+
+@click.command()
+@ledger_option
+@json_option
+@session
+def rebuild(here: Session) -> int:
+    """Make everything derived again: index, tiles, look-ups, policies. Entries and documents are not touched."""
+    from ledger.publisher.rebuild import rebuild as rebuild_home
+
+    home = home_of(here)
+    size = rebuild_home(home)
+    here.report({"home": str(home.path), "size": size}, [here.say("rebuild.done", home=printable(home.path), size=size)])
+    return 0
+
+
+def _status(here: Session) -> dict[str, Any]:
+    from ledger.publisher.inbox import Inbox
+    from ledger.publisher.store import Store
+
+    home = home_of(here)
+    with Store(home, read_only=True) as store:
+        head, size, roster, notes = store.head(), store.published_size(), store.roster(), store.notes()
+        published = store.head_at(size)
+    inbox = Inbox(home)
+    waiting = inbox.count_pending()
+    inbox.close()
+    with home.lock() as ours:
+        running = not ours
+    return {
+        "name": roster.name,
+        "origin": home.origin,
+        "founding": home.founding,
+        "size": size,
+        "unpublished": (head.size if head else 0) - size,
+        "last_entry": published.time if published else None,
+        "quiet_days": _days_since(published.time) if published else None,
+        "root": published.root.hex() if published else None,
+        "waiting": waiting,
+        "sequencer_running": running,
+        "free_mib": shutil.disk_usage(home.path).free // 2**20,
+        "restored": home.restore_mark.exists(),
+        "notes": [" · ".join(note) for note in notes],
+    }
+
+
+def _days_since(time: str) -> int:
+    moment = datetime.datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.UTC)
+    return (datetime.datetime.now(datetime.UTC) - moment).days
+
+
+def _size(home: Any) -> int:
+    from ledger.publisher.store import Store
+
+    with Store(home, read_only=True) as store:
+        return store.published_size()
+
+
+def _stop_on_signals() -> threading.Event:
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping

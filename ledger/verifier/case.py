@@ -1,0 +1,346 @@
+"""One act before the verifier: the numbered plan by which its evidence becomes a verdict.
+
+    1 the checkpoint is the trusted log's        RFC 6962, C2SP tlog-policy
+    2 the entry stands in it                     inclusion proof; only now are the entry's bytes parsed
+    3 the entry continues the chain, and was made for this founding
+    4 the document is one that the record names
+    5 the signatures hold, and their keys were entitled   the one replay, with the roster that the entry names
+    6 what is known today                        history, suspected keys, withdrawals, later acts
+
+Trusted are the policy and the founding. The evidence and the source of the view are trusted for nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ledger.errors import AdmissionError, FormatError, LedgerError, NewerFormatError, Reason, VerificationError
+from ledger.records.entry import Entry, chain_hash, first_prev, parse_entry
+from ledger.records.envelope import Envelope
+from ledger.records.events import ROSTER_TYPE
+from ledger.records.record import RECORD_TYPE, Record, parse_record
+from ledger.records.replay import Act, Acts, NumberKey, judge_record
+from ledger.records.roster import Roster, judge_roster, replay_roster
+from ledger.tlog.merkle import check_inclusion, leaf_hash
+from ledger.tlog.policy import LOG_PQ, Opened, Policy
+from ledger.tlog.proof import Proof
+from ledger.verifier.acts import LookedUpActs
+from ledger.verifier.facts import facts_of
+from ledger.verifier.later import add_later
+from ledger.verifier.reader import View
+from ledger.verifier.trust import Pin, log_keys_changed_by, origin_of
+from ledger.verifier.verdict import Check, Facts, State, Verdict, check_of
+
+__all__ = ["Case", "Document", "Trusted", "judge_case"]
+
+SIGNATURE = ("bad-signature", "signatures-are-not-the-signers")
+RELATIONS = ("unknown-target", "not-competent")
+NAMES = ("ref-used", "number-used")
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """What the reader trusts: a policy and, if known, a founding; ``pinned`` False if both came from the ledger itself.
+
+    ``roster`` is a chain from a file or a bundle; it is replayed from the founding like any other.
+    """
+
+    policy: Policy
+    founding: str | None
+    pin: Pin | None = None
+    roster: tuple[Envelope, ...] = ()
+    pinned: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document in hand."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(slots=True)
+class Case:
+    """What has been found so far."""
+
+    trusted: Trusted
+    proof: Proof
+    view: View | None
+    document: Document | None
+    checks: list[Check] = field(default_factory=list)
+    notices: list[Check] = field(default_factory=list)
+    facts: Facts | None = None
+    rosters: list[Roster] = field(default_factory=list)
+
+    def add(self, name: str, state: State, code: str, **values: object) -> None:
+        """Note how one check ended."""
+        self.checks.append(Check(name, state, code, values))
+
+    def failed(self, name: str, error: LedgerError) -> None:
+        """Note the check that ``error`` ended."""
+        self.checks.append(check_of(name, error))
+
+
+def judge_case(trusted: Trusted, proof: Proof, *, subject: str, view: View | None, document: Document | None = None,
+               before: tuple[Check, ...] = ()) -> Verdict:  # fmt: skip
+    """Return the verdict about the act in ``proof.extra``; ``before`` are checks already made. Raises nothing on bad evidence."""
+    case = Case(trusted, proof, view, document, list(before))
+    _run(case)
+    origin = trusted.policy.logs[0].name if trusted.policy.logs else ""
+    founding = trusted.founding or ""
+    return Verdict(subject, tuple(case.checks), case.facts, tuple(case.notices), origin, founding)
+
+
+def _run(case: Case) -> None:
+    opened = _check_checkpoint(case)  # 1
+    if opened is None or not _check_inclusion(case, opened):  # 2
+        return
+    entry = _parsed(case)
+    if entry is None:
+        return
+    _check_chain(case, entry)  # 3
+    case.rosters = _known_rosters(case)
+    if entry.envelope.payload_type == ROSTER_TYPE:
+        _judge_roster_entry(case, entry)
+        return
+    record = _check_record(case, entry)
+    if record is None:
+        return
+    _check_document(case, record)  # 4
+    _check_signers(case, entry, record)  # 5
+    _witnesses(case, opened)
+    add_later(case, opened, entry, record)  # 6
+
+
+def _check_checkpoint(case: Case) -> Opened | None:
+    try:
+        opened = case.trusted.policy.check(case.proof.checkpoint)
+    except LedgerError as error:
+        changed = _changed_keys(case) if error.code == "wrong-key" else None
+        if changed is None:
+            case.failed("checkpoint", error)
+        else:
+            name = case.trusted.pin.name if case.trusted.pin else origin_of(case.trusted.policy)
+            case.add("checkpoint", "not_checked", "log-keys-changed", n=changed, name=name)
+        return None
+    case.add("checkpoint", "passed", "checkpoint-holds", origin=opened.checkpoint.origin, size=opened.checkpoint.size)
+    return opened
+
+
+def _changed_keys(case: Case) -> int | None:
+    try:
+        return log_keys_changed_by(case.trusted.policy, _known_rosters(Case(case.trusted, case.proof, case.view, None)))
+    except LedgerError:
+        return None
+
+
+def _check_inclusion(case: Case, opened: Opened) -> bool:
+    proof, checkpoint = case.proof, opened.checkpoint
+    if proof.extra is None:
+        case.add("inclusion", "not_checked", "proof-without-entry")
+        return False
+    try:
+        leaf = leaf_hash(proof.extra)
+        check_inclusion(proof.hashes, index=proof.index, size=checkpoint.size, leaf=leaf, root=checkpoint.root)
+    except LedgerError as error:
+        case.failed("inclusion", error)
+        return False
+    case.add("inclusion", "passed", "included", index=proof.index, size=checkpoint.size)
+    return True
+
+
+def _parsed(case: Case) -> Entry | None:
+    try:
+        return parse_entry(case.proof.extra or b"")
+    except LedgerError as error:
+        case.failed("entry", error)
+        return None
+
+
+def _check_chain(case: Case, entry: Entry) -> None:
+    """An odd entry's audit path begins with the leaf before it; for the others the source's tiles are asked."""
+    index, before = case.proof.index, None
+    if index == 0:
+        before = first_prev(origin_of(case.trusted.policy))
+    elif index % 2:
+        before = case.proof.hashes[0].hex()
+    elif case.view is not None and index < case.view.size:
+        try:
+            before = case.view.leaf(index - 1).hex()
+        except LedgerError as error:
+            case.failed("chain", error)
+            return
+    if before is None:
+        case.add("chain", "not_checked", "chain-not-checked", index=index)
+    elif before != entry.prev:
+        case.add("chain", "failed", "chain-broken", index=index, before=index - 1)
+    else:
+        case.add("chain", "passed", "chain-holds", index=index)
+
+
+def _known_rosters(case: Case) -> list[Roster]:
+    """Return the longest chain at hand, replayed from the founding; shorter ones must be its beginning."""
+    founding, chains = case.trusted.founding, [list(case.trusted.roster)]
+    if founding is None:
+        return []
+    if case.trusted.pin is not None:
+        chains.append(list(case.trusted.pin.roster))
+    if case.view is not None:
+        try:
+            chains.append(case.view.envelopes())
+        except LedgerError as error:
+            case.failed("roster-file", error)
+    chains = sorted(filter(None, chains), key=len)
+    if not chains:
+        return []
+    try:
+        rosters = replay_roster(chains[-1], founding=founding)
+    except LedgerError as error:
+        case.failed("roster", error)
+        return []
+    longest = [one.id for one in chains[-1]]
+    if any([one.id for one in chain] != longest[: len(chain)] for chain in chains):
+        case.add("roster", "failed", "roster-forked")
+    return rosters
+
+
+def _check_record(case: Case, entry: Entry) -> Record | None:
+    """Accept a record that was made for the trusted founding."""
+    if entry.envelope.payload_type != RECORD_TYPE:
+        case.add("record", "not_checked", "newer-format", detail=entry.envelope.payload_type)
+        return None
+    try:
+        record = parse_record(entry.envelope.payload)
+    except AdmissionError as error:
+        case.add("record", "failed", "not-authorised", reasons=str(error))
+        return None
+    except (FormatError, NewerFormatError) as error:
+        case.failed("record", error)
+        return None
+    _check_founding(case, record.data["founding"])
+    index, origin = case.proof.index, origin_of(case.trusted.policy)
+    case.facts = facts_of(record, _roster_of(case, entry), index=index, time=entry.time, origin=origin)
+    return record
+
+
+def _check_founding(case: Case, founding: str) -> None:
+    trusted = case.trusted
+    if trusted.founding is None:
+        case.add("founding", "not_checked", "founding-unknown", founding=founding)
+    elif trusted.founding != founding:
+        case.add("founding", "failed", "other-founding", founding=founding[:16], expected=trusted.founding[:16])
+    else:
+        case.add("founding", "passed", "founding-holds", founding=founding)
+    if not trusted.pinned:
+        case.add("pinned", "not_checked", "not-pinned", founding=founding)
+
+
+def _check_document(case: Case, record: Record) -> None:
+    if case.document is None:
+        return
+    found = next((one for one in record.documents if one["sha256"] == case.document.sha256), None)
+    if found is None:
+        case.add("document", "failed", "document-differs", sha256=case.document.sha256, ref=record.ref)
+        return
+    case.add("document", "passed", "document-identical", sha256=found["sha256"], name=found["name"], role=found["role"])
+
+
+def _roster_of(case: Case, entry: Entry) -> Roster | None:
+    return next((one for one in case.rosters if one.hash == entry.roster), None)
+
+
+def _check_signers(case: Case, entry: Entry, record: Record) -> None:
+    """Judge the record by the roster that its entry names."""
+    roster = _roster_of(case, entry)
+    if roster is None:
+        for name in ("signature", "authority"):
+            case.add(name, "not_checked", "signer-not-checked", roster=entry.roster[:16])
+        return
+    acts: Acts = _NoActs() if case.view is None else LookedUpActs(case.view, case.proof.index)
+    try:
+        reasons = judge_record(roster, acts, entry.envelope, time=entry.time)
+    except VerificationError as error:
+        case.failed("relations", error)
+        reasons = judge_record(roster, _NoActs(), entry.envelope, time=entry.time)
+        acts = _NoActs()
+    except LedgerError:
+        acts = _NoActs()
+        reasons = judge_record(roster, acts, entry.envelope, time=entry.time)
+    related = any("ref" in one for one in record.relations)
+    _add_reasons(case, reasons, online=not isinstance(acts, _NoActs), related=related)
+
+
+def _add_reasons(case: Case, reasons: list[Reason], *, online: bool, related: bool) -> None:
+    groups: dict[str, list[Reason]] = {"signature": [], "authority": [], "relations": [], "names": []}
+    for reason in reasons:
+        groups[_group_of(reason)].append(reason)
+    if groups["signature"]:
+        groups["authority"] = [one for one in groups["authority"] if one.code != "no-signer-for-office-and-kind"]
+    _add_group(case, "signature", groups["signature"], "signatures-hold")
+    _add_group(case, "authority", groups["authority"], "authority-holds")
+    if not online:
+        if related:
+            case.add("relations", "not_checked", "relations-not-checked")
+        return
+    if related:
+        _add_group(case, "relations", groups["relations"], "relations-hold")
+    if groups["names"]:
+        _add_group(case, "names", groups["names"], "names-hold")
+
+
+def _add_group(case: Case, name: str, reasons: list[Reason], held: str) -> None:
+    if not reasons:
+        case.add(name, "passed", held)
+    for reason in reasons:
+        state: State = "not_checked" if reason.unknown else "failed"
+        case.add(name, state, "newer-format" if reason.unknown else reason.code, detail=str(reason), path=reason.path, **reason.values)
+
+
+def _group_of(reason: Reason) -> str:
+    for name, codes in (("signature", SIGNATURE), ("relations", RELATIONS), ("names", NAMES)):
+        if reason.code in codes:
+            return name
+    return "authority"
+
+
+def _judge_roster_entry(case: Case, entry: Entry) -> None:
+    """A roster event: it must be the next payload of the chain, and the authority's."""
+    founds = entry.envelope.id == case.trusted.founding
+    before = Roster() if founds else _roster_of(case, entry)
+    if before is None:
+        for name in ("founding", "signature", "authority"):
+            case.add(name, "not_checked", "signer-not-checked", roster=entry.roster[:16])
+        return
+    _check_founding(case, before.founding or entry.envelope.id)
+    reasons = judge_roster(before, entry.envelope, index=case.proof.index)
+    _add_group(case, "signature", [one for one in reasons if one.code in SIGNATURE], "signatures-hold")
+    _add_group(case, "authority", [one for one in reasons if one.code not in SIGNATURE], "authority-holds")
+
+
+def _witnesses(case: Case, opened: Opened) -> None:
+    """Say who co-records the list; the log's own post-quantum key is no witness."""
+    names = [name for name in case.trusted.policy.witnesses if name != LOG_PQ]
+    seen = [name for name in names if name in opened.cosigned]
+    if not names:
+        case.add("witnesses", "not_checked", "no-witness-in-policy")
+    elif seen:
+        case.add("witnesses", "passed", "witnessed", names=", ".join(seen))
+    else:
+        case.add("witnesses", "not_checked", "no-witness-signed", names=", ".join(names))
+
+
+class _NoActs:
+    """No earlier act can be asked for: whoever is offline."""
+
+    def by_ref(self, ref: str) -> Act | None:
+        """Nothing is known."""
+        return None
+
+    def by_number(self, key: NumberKey) -> list[Act]:
+        """Nothing is known."""
+        return []
+
+    def relating_to(self, ref: str) -> list[tuple[str, Act]]:
+        """Nothing is known."""
+        return []

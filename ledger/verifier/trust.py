@@ -1,0 +1,338 @@
+"""Pinned ledgers: what this reader has decided to trust, kept small enough to compare with a newspaper.
+
+    <trust folder>/<name>/policy         C2SP tlog-policy: the log's keys and the witnesses
+                          founding       hex SHA-256 of entry 0's payload
+                          location       where it was read from (absent for a policy that came as a file)
+                          roster.jsonl   the roster chain as last seen
+                          checkpoint     the newest checkpoint seen
+                          evidence/      checkpoints that contradict each other, kept when a fork or a rollback shows
+
+Everything is written atomically. A damaged file here is this machine's trouble (``trust-damaged``) and says nothing about
+the log. The log may change its keys only by a roster event that the pinned founding's authority signed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger.errors import FetchError, FormatError, LedgerError, NewerFormatError, PolicyError, ProofError, StoreError, UsageError, VerificationError
+from ledger.records.entry import parse_entry
+from ledger.records.envelope import Envelope, dump_envelope
+from ledger.records.roster import Roster
+from ledger.tlog.checkpoint import Checkpoint, parse_checkpoint
+from ledger.tlog.merkle import check_consistency
+from ledger.tlog.note import format_vkey, parse_note
+from ledger.tlog.policy import LOG_PQ, Policy, parse_policy, policy_founding
+from ledger.verifier.client import MAX_POLICY, Source, fetch_policy, roster_lines
+from ledger.verifier.reader import View, open_ledger
+
+__all__ = [
+    "Pin",
+    "Proposal",
+    "add_pin",
+    "check_growth",
+    "follow",
+    "load_pin",
+    "load_pins",
+    "log_keys_changed_by",
+    "origin_of",
+    "propose_file",
+    "propose_source",
+    "read_policy_file",
+]
+
+_HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A pinned ledger in its ``folder``; ``roster`` and ``note`` (a checkpoint) are what was seen last, if anything."""
+
+    name: str
+    folder: Path
+    policy_file: bytes
+    policy: Policy
+    founding: str
+    location: str | None = None
+    roster: tuple[Envelope, ...] = ()
+    note: bytes | None = None
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return origin_of(self.policy)
+
+    @property
+    def vkeys(self) -> tuple[str, ...]:
+        """The log's keys: Ed25519, then ML-DSA-44 where the policy has it."""
+        return _vkeys(self.policy)
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The newest checkpoint seen."""
+        return None if self.note is None else parse_checkpoint(parse_note(self.note).text)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What somebody is asked to trust; ``view`` if it was held against a source."""
+
+    policy_file: bytes
+    policy: Policy
+    founding: str
+    view: View | None = None
+    rosters: tuple[Roster, ...] = ()
+
+
+def origin_of(policy: Policy) -> str:
+    """Return the name of the policy's one log.
+
+    Raises:
+        PolicyError: it has none, or several.
+    """
+    names = {key.name for key in policy.logs}
+    if len(names) != 1:
+        raise PolicyError("a policy of a ledger names exactly one log", code="not-one-log")
+    return names.pop()
+
+
+def propose_source(source: Source, founding: str | None = None, policy_file: bytes | None = None) -> Proposal:
+    """Return what ``source`` offers, after checking that it agrees with itself: checkpoint, entry 0, roster, keys.
+
+    Raises:
+        UsageError: no founding is known.
+        VerificationError: it does not agree with itself, or not with ``founding``.
+        FetchError: it could not be read.
+    """
+    data = fetch_policy(source) if policy_file is None else policy_file
+    policy, named = parse_policy(data), _founding_in(data, founding)
+    view = open_ledger(source, policy, named)
+    rosters = view.rosters()
+    if parse_entry(view.entry(0)).envelope.id != named:
+        raise VerificationError("entry 0 is another founding", code="other-founding", expected=named[:16])
+    current = {keys.vkeys for keys in rosters[-1].log_keys_at(view.size)}
+    if rosters[-1].origin != origin_of(policy) or not any(set(_vkeys(policy)) <= set(keys) for keys in current):
+        raise PolicyError("the roster names other log keys than the policy", code="keys-not-in-roster", origin=origin_of(policy))
+    return Proposal(data, policy, named, view, tuple(rosters))
+
+
+def propose_file(data: bytes, founding: str | None = None) -> Proposal:
+    """Return what a policy file with a founding comment offers; nothing of it can be checked without a source."""
+    policy = parse_policy(data)
+    origin_of(policy)
+    return Proposal(data, policy, _founding_in(data, founding))
+
+
+def add_pin(trust: Path, proposal: Proposal, *, name: str | None = None) -> Pin:
+    """Pin ``proposal`` below the folder ``trust``; a ledger of the same origin keeps its name and is followed.
+
+    Raises:
+        PolicyError: the origin is pinned with another founding, or with keys whose change the authority did not sign.
+        ProofError: the ledger no longer continues what was seen of it.
+    """
+    known = next((pin for pin in load_pins(trust) if pin.origin == origin_of(proposal.policy)), None)
+    if known is None:
+        return _new_pin(trust, proposal, name)
+    if known.founding != proposal.founding:
+        values = {"name": known.name, "origin": known.origin, "pinned": known.founding[:16], "offered": proposal.founding[:16]}
+        raise PolicyError("pinned with another founding", code="pinned-other-founding", **values)
+    if set(known.vkeys) != set(_vkeys(proposal.policy)) and not _authorised(proposal):
+        raise PolicyError("pinned with other keys", code="pinned-other-keys", name=known.name, origin=known.origin)
+    if proposal.view is not None:
+        follow(known, proposal.view)
+    _write(known.folder / "policy", proposal.policy_file)
+    return load_pin(known.folder)
+
+
+def load_pins(trust: Path) -> list[Pin]:
+    """Return the pinned ledgers, by name."""
+    if not trust.is_dir():
+        return []
+    folders = sorted(path for path in trust.iterdir() if path.is_dir() and _NAME.fullmatch(path.name))
+    return [load_pin(folder) for folder in folders]
+
+
+def load_pin(folder: Path) -> Pin:
+    """Return one pinned ledger.
+
+    Raises:
+        StoreError: code ``trust-damaged``: a file here cannot be read as what was written.
+    """
+    try:
+        data = (folder / "policy").read_bytes()
+        policy, founding = parse_policy(data), (folder / "founding").read_text("ascii").removesuffix("\n")
+        location, roster, note = (_read(folder / name) for name in ("location", "roster.jsonl", "checkpoint"))
+        if not _HEX.fullmatch(founding):
+            raise FormatError("the founding is not 64 hex digits")
+        envelopes = tuple(roster_lines(roster)) if roster is not None else ()
+        place = None if location is None else location.decode("utf-8").removesuffix("\n")
+        pin = Pin(folder.name, folder, data, policy, founding, place, envelopes, note)
+        _ = pin.origin, pin.checkpoint
+    except (OSError, UnicodeDecodeError, LedgerError) as error:
+        raise StoreError(f"{folder}: {error}", code="trust-damaged", path=str(folder), problem=str(error)) from None
+    return pin
+
+
+def follow(pin: Pin, view: View) -> None:
+    """Accept that ``view`` continues the newest checkpoint seen of the pinned ledger, and remember it as the newest.
+
+    Raises:
+        ProofError: ``rolled-back`` or ``forked``; both notes are kept as evidence.
+        FetchError: the tiles for the comparison could not be read.
+    """
+    seen = pin.checkpoint
+    if seen is not None and seen != view.checkpoint:
+        try:
+            check_growth(seen, view)
+        except ProofError as error:
+            if error.code in ("rolled-back", "forked"):
+                _keep_evidence(pin, view.note)
+            raise
+    if seen != view.checkpoint:
+        _write(pin.folder / "checkpoint", view.note)
+    with contextlib.suppress(FetchError, FormatError, NewerFormatError, VerificationError):
+        view.rosters()
+        _remember_roster(pin, view.envelopes())
+
+
+def check_growth(old: Checkpoint, view: View) -> None:
+    """Accept that ``view`` continues ``old``, a checkpoint of the same log.
+
+    Raises:
+        ProofError: ``rolled-back`` (smaller) or ``forked`` (another history), naming both.
+    """
+    values = {"old_size": old.size, "old_root": old.root.hex()[:16], "size": view.size, "root": view.checkpoint.root.hex()[:16]}
+    if old.size > view.size:
+        raise ProofError(f"size {view.size} after {old.size} was seen", code="rolled-back", **values)
+    proof = view.prove_growth(old.size)
+    try:
+        check_consistency(
+            proof, old_size=old.size, new_size=view.size, old_root=old.root, new_root=view.checkpoint.root
+        )
+    except ProofError as error:
+        raise ProofError(str(error), code="forked", **values) from None
+
+
+def log_keys_changed_by(policy: Policy, rosters: list[Roster]) -> int | None:
+    """Return ``n`` of the roster payload that replaced the policy's log keys; None if they are not a former pair."""
+    mine = set(_vkeys(policy))
+    for before, after in zip(rosters, rosters[1:], strict=False):
+        if mine <= set(before.log_keys[-1].vkeys) and not mine <= set(after.log_keys[-1].vkeys):
+            return after.n
+    return None
+
+
+def _authorised(proposal: Proposal) -> bool:
+    """The roster chain, replayed from the founding, names the proposal's keys as the newest: ``propose_source`` saw to it."""
+    return bool(proposal.rosters) and set(_vkeys(proposal.policy)) <= set(proposal.rosters[-1].log_keys[-1].vkeys)
+
+
+def _vkeys(policy: Policy) -> tuple[str, ...]:
+    post_quantum = policy.witnesses.get(LOG_PQ)
+    keys = [*policy.logs, *([post_quantum.key] if post_quantum is not None and post_quantum.key is not None else [])]
+    return tuple(format_vkey(key) for key in keys)
+
+
+def _founding_in(policy_file: bytes, given: str | None) -> str:
+    named = policy_founding(policy_file)
+    founding = given or named
+    if founding is None or not _HEX.fullmatch(founding):
+        raise UsageError("no founding is known", code="founding-unknown")
+    if named is not None and named != founding:
+        raise PolicyError("the policy names another founding", code="founding-differs", given=founding[:16], named=named[:16])
+    return founding
+
+
+def _new_pin(trust: Path, proposal: Proposal, name: str | None) -> Pin:
+    """Write a whole folder beside and rename it, so that a pin is there completely or not at all."""
+    chosen = name or re.sub(r"[^a-z0-9.-]+", "-", origin_of(proposal.policy))[:64].strip("-.")
+    if not _NAME.fullmatch(chosen) or (trust / chosen).exists():
+        raise UsageError(f"{chosen!r} cannot be the name of a pinned ledger", code="bad-pin-name", name=chosen)
+    beside = trust / f".{chosen}.{secrets.token_hex(4)}"
+    try:
+        beside.mkdir(parents=True)
+    except OSError as error:
+        raise _cannot_write(beside, error) from None
+    _write(beside / "policy", proposal.policy_file)
+    _write(beside / "founding", proposal.founding.encode("ascii") + b"\n")
+    if proposal.view is not None:
+        location = proposal.view.source.location
+        _write(beside / "location", location.encode("utf-8") + b"\n")
+        _write(beside / "checkpoint", proposal.view.note)
+        _write(beside / "roster.jsonl", _lines(proposal.view.envelopes()))
+    os.rename(beside, trust / chosen)
+    _sync(trust)
+    return load_pin(trust / chosen)
+
+
+def _remember_roster(pin: Pin, envelopes: list[Envelope]) -> None:
+    """Keep the chain as seen; one that does not continue what was seen is left to the checks that judge it."""
+    if tuple(envelopes[: len(pin.roster)]) == pin.roster and len(envelopes) > len(pin.roster):
+        _write(pin.folder / "roster.jsonl", _lines(envelopes))
+
+
+def _lines(envelopes: list[Envelope]) -> bytes:
+    return b"".join(dump_envelope(one) + b"\n" for one in envelopes)
+
+
+def _keep_evidence(pin: Pin, note: bytes) -> None:
+    for one in (pin.note, note):
+        if one is not None:
+            folder = pin.folder / "evidence"
+            folder.mkdir(exist_ok=True)
+            size = parse_checkpoint(parse_note(one).text).size
+            _write(folder / f"{size}-{hashlib.sha256(one).hexdigest()[:16]}.checkpoint", one)
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Replace a file in one step: written beside, synced, renamed, folder synced."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with open(beside, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+        _sync(path.parent)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise _cannot_write(path, error) from None
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _cannot_write(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"{path}: {error}", code="cannot-write", path=str(path), problem=str(error.strerror))
+
+
+def read_policy_file(path: Path) -> bytes:
+    """Return the bytes of a policy file.
+
+    Raises:
+        FetchError: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read(MAX_POLICY + 1)
+    except OSError as error:
+        raise FetchError(f"{path}: {error}", code="fetch-missing", where=str(path), path="") from None

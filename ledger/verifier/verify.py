@@ -1,0 +1,211 @@
+"""Checking one thing in hand: a document, a proof, an evidence bundle, or what was typed from a paper.
+
+The plan:
+
+    1 see what was given                  a bundle, a ``.tlog-proof``, or a document (with a proof beside it or not)
+    2 open the ledger, where one is named  its newest checkpoint, under the pinned policy
+    3 find the acts                        from the proof, the bundle, or by the file code in the look-up
+    4 judge each act                       ``case``: one verdict an act
+
+A document that no look-up knows is *not checked*: absence is never falsehood.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from ledger.errors import FetchError, LedgerError, ProofError
+from ledger.records.numbers import fold_number
+from ledger.tlog.proof import MAGIC, MAX_PROOF, Proof, parse_proof
+from ledger.verifier.acts import indexes_of_number, indexes_of_ref, record_at
+from ledger.verifier.bundle import Bundle, read_bundle
+from ledger.verifier.case import Document, Trusted, judge_case
+from ledger.verifier.client import Source, look_up
+from ledger.verifier.reader import View, open_ledger
+from ledger.verifier.verdict import Check, Verdict, check_of
+
+__all__ = ["Trusted", "hash_file", "proof_origin", "read_given", "verify_file", "verify_typed"]
+
+_SUFFIX = ".tlog-proof"
+
+
+def verify_file(path: Path, *, trusted: Trusted, source: Source | None = None, proof: bytes | None = None) -> list[Verdict]:
+    """Return one verdict for each act that the file at ``path`` is or belongs to, never none.
+
+    ``proof`` is one given explicitly; otherwise ``<path>.tlog-proof`` counts, if it is there.
+
+    Raises:
+        FetchError: the file itself cannot be read.
+    """
+    given = read_given(path, proof)  # 1
+    view, before = _opened(trusted, source)  # 2
+    if isinstance(given, Bundle):
+        return _verify_bundle(given, path.name, trusted, view, before)
+    document = None if path.name.endswith(_SUFFIX) or _is_proof(path) else Document(path.name, hash_file(path))
+    if given is not None:
+        return [_verify_proof(given, path.name, trusted, view, before, document)]
+    assert document is not None
+    return _verify_by_code(document, trusted, view, before)
+
+
+def verify_typed(view: View, trusted: Trusted, *, ref: str | None = None, number: str | None = None) -> list[Verdict]:
+    """Return a verdict for each act that carries the typed reference or number, to be compared with the paper.
+
+    Raises:
+        FetchError: the look-up could not be read.
+    """
+    hints = indexes_of_ref(view, ref) if ref is not None else indexes_of_number(view, number or "")
+    subject, verdicts = ref or number or "", []
+    for index in hints:
+        found = record_at(view, index)
+        if found is None or (ref is not None and found[1].ref != ref):
+            continue
+        if number is not None and fold_number(found[1].data["number"] or "") != fold_number(number):
+            continue
+        verdicts.append(_verify_index(index, subject, trusted, view, (), None))
+    return verdicts or [_not_found(subject, trusted, "typed-not-found", {"typed": subject})]
+
+
+def read_given(path: Path, proof: bytes | None = None) -> Bundle | bytes | None:
+    """Return the bundle or the proof's bytes that belong to ``path``; None for a bare document.
+
+    Raises:
+        FetchError: the file cannot be read.
+        FormatError, VerificationError: a bundle that is not in order.
+    """
+    if proof is not None:
+        return proof
+    try:
+        if _is_proof(path):
+            return _read_small(path)
+        beside = path.with_name(path.name + _SUFFIX)
+        if beside.is_file():
+            return _read_small(beside)
+        return read_bundle(path) if _is_bundle(path) else None
+    except OSError as error:
+        raise FetchError(f"{path}: {error}", code="file-unreadable", path=str(path), problem=str(error.strerror)) from None
+
+
+def proof_origin(given: Bundle | bytes | None) -> str | None:
+    """Return the origin that a proof's or bundle's checkpoint claims, unchecked: it only chooses which pin to try."""
+    note = given.checkpoint if isinstance(given, Bundle) else None
+    if isinstance(given, bytes):
+        try:
+            note = parse_proof(given).checkpoint
+        except LedgerError:
+            return None
+    return None if note is None else note.partition(b"\n")[0].decode("utf-8", "replace")
+
+
+def hash_file(path: Path) -> str:
+    """Return the hex SHA-256 of a file, read as a stream.
+
+    Raises:
+        FetchError: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise FetchError(f"{path}: {error}", code="file-unreadable", path=str(path), problem=str(error.strerror)) from None
+
+
+def _opened(trusted: Trusted, source: Source | None) -> tuple[View | None, tuple[Check, ...]]:
+    """Open the ledger, or say what kept it closed."""
+    if source is None:
+        return None, ()
+    try:
+        return open_ledger(source, trusted.policy, trusted.founding or ""), ()
+    except LedgerError as error:
+        return None, (check_of("ledger", error),)
+
+
+def _verify_proof(data: bytes, subject: str, trusted: Trusted, view: View | None, before: tuple[Check, ...],
+                  document: Document | None) -> Verdict:  # fmt: skip
+    try:
+        proof = parse_proof(data)
+        if proof.extra is None and view is not None:
+            proof = Proof(proof.index, proof.hashes, proof.checkpoint, view.entry(proof.index))
+    except LedgerError as error:
+        return _stopped(subject, trusted, (*before, check_of("inclusion", error)))
+    return judge_case(trusted, proof, subject=subject, view=view, document=document, before=before)
+
+
+def _verify_index(index: int, subject: str, trusted: Trusted, view: View, before: tuple[Check, ...],
+                  document: Document | None) -> Verdict:  # fmt: skip
+    try:
+        proof = parse_proof(view.proof(index))
+    except LedgerError as error:
+        return _stopped(subject, trusted, (*before, check_of("inclusion", error)))
+    return judge_case(trusted, proof, subject=subject, view=view, document=document, before=before)
+
+
+def _verify_by_code(document: Document, trusted: Trusted, view: View | None, before: tuple[Check, ...]) -> list[Verdict]:
+    """Ask the look-up for the file code; a hint that does not name the document is no evidence of anything."""
+    if view is None:
+        if any(one.state == "failed" for one in before) or before:
+            return [_stopped(document.name, trusted, before)]
+        return [_not_found(document.name, trusted, "nothing-to-check-against", {"sha256": document.sha256})]
+    try:
+        hints = [one for one in look_up(view.source, "sha256", document.sha256[:3], document.sha256) if one < view.size]
+        found = [one for one in hints if _names(view, one, document.sha256)]
+    except ProofError as error:
+        return [_stopped(document.name, trusted, (check_of("inclusion", error),))]
+    except FetchError as error:
+        return [_stopped(document.name, trusted, (check_of("document", error),))]
+    if not found:
+        return [_not_found(document.name, trusted, "document-not-found", {"sha256": document.sha256})]
+    return [_verify_index(one, document.name, trusted, view, before, document) for one in found]
+
+
+def _names(view: View, index: int, sha256: str) -> bool:
+    found = record_at(view, index)
+    return found is not None and any(one["sha256"] == sha256 for one in found[1].documents)
+
+
+def _verify_bundle(bundle: Bundle, subject: str, trusted: Trusted, view: View | None, before: tuple[Check, ...]) -> list[Verdict]:
+    known = trusted if trusted.roster else Trusted(trusted.policy, trusted.founding, trusted.pin, bundle.roster, trusted.pinned)
+    verdicts = []
+    for act in bundle.acts:
+        checks = (*before, Check("bag", "passed", "bag-holds", {"count": bundle.files}))
+        name = f"{subject}: {act.index}"
+        documents: list[Document | None] = [Document(one, code) for one, code in act.documents.items()]
+        for document in documents or [None]:
+            verdicts.append(_verify_proof(act.proof, name, known, view, checks, document))
+    return verdicts or [_stopped(subject, trusted, before)]
+
+
+def _not_found(subject: str, trusted: Trusted, code: str, values: dict[str, object]) -> Verdict:
+    return _stopped(subject, trusted, (Check("document", "not_checked", code, values),))
+
+
+def _stopped(subject: str, trusted: Trusted, checks: tuple[Check, ...]) -> Verdict:
+    origin = trusted.policy.logs[0].name if trusted.policy.logs else ""
+    return Verdict(subject, checks, origin=origin, founding=trusted.founding or "")
+
+
+def _is_proof(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(len(MAGIC) + 1) == MAGIC.encode("ascii") + b"\n"
+
+
+def _is_bundle(path: Path) -> bool:
+    """A ZIP with a ``bagit.txt`` one folder down; office files are ZIPs as well."""
+    if not zipfile.is_zipfile(path):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.count("/") == 1 and name.endswith("/bagit.txt") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False
+
+
+def _read_small(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(MAX_PROOF + 1)
+
+
+_Reader = Callable[[Path], bytes]
