@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ledger.commands.common import Session, json_option, passphrase_option, printable, session
 from ledger.errors import UsageError
+
+if TYPE_CHECKING:
+    from ledger.keyfile import PrivateKey
+    from ledger.records.envelope import Envelope
 
 __all__ = ["init"]
 
@@ -87,7 +92,7 @@ def _drafted(
     utc_offset: str,
     languages: tuple[str, ...],
     log_key: Path,
-):  # type: ignore[no-untyped-def]
+) -> Envelope:
     from ledger.keyfile import load_log_keys, load_public, new_log_keys
     from ledger.publisher.founding import draft_founding
 
@@ -110,7 +115,7 @@ def _drafted(
     )
 
 
-def _private(here: Session, file: Path):  # type: ignore[no-untyped-def]
+def _private(here: Session, file: Path) -> PrivateKey:
     from ledger.keyfile import load_private
 
     return load_private(file, here.passphrase_of(file))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ledger.commands.common import Session, json_option, ledger_option, passphrase_option, printable, session
 from ledger.errors import AdmissionError, UsageError
+
+if TYPE_CHECKING:
+    from ledger.publisher.home import Home
 
 __all__ = ["roster"]
 
@@ -23,7 +26,7 @@ def roster() -> None:
 
 
 def _event_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    options = [
+    options: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
         click.option("--key", "key_files", type=_FILE, multiple=True, help="Private key: the authority's, and a new key itself."),
         click.option("-o", "--output", type=_FILE, help="Write the event here, for others to sign, and do not submit it."),
         ledger_option,
@@ -322,7 +325,7 @@ def _write_out(here: Session, drafts: Sequence[Any], output: Path, dump: Callabl
     return 0
 
 
-def _home(here: Session):  # type: ignore[no-untyped-def]
+def _home(here: Session) -> Home:
     from ledger.commands.ledgers import home_of
 
     return home_of(here)

@@ -101,7 +101,8 @@ class Sequencer:
             if (head.size if head else 0) != self.tip.size:
                 raise StoreError("another process has committed", code="two-sequencers", size=self.tip.size)
             time = format_time(max(now, parse_time(self.tip.time) if self.tip.size else 0))
-            tip, judged = self.tip, []
+            tip = self.tip
+            judged: list[Judgement] = []
             leaves: list[bytes] = []
             for one in pending:
                 reasons, tip = self._judge_one(tip, one, time, leaves)

@@ -1,8 +1,8 @@
 """Checkpoints: C2SP tlog-checkpoint, without extension lines.
 
-    ledger.example/city
-    20852163
-    CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+ledger.example/city
+20852163
+CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
 """
 
 from __future__ import annotations
@@ -34,7 +34,13 @@ def is_origin(text: str) -> bool:
 
 
 def format_checkpoint(checkpoint: Checkpoint) -> bytes:
-    """Return the note text of ``checkpoint``."""
+    """Return the note text of ``checkpoint``.
+
+    Raises:
+        FormatError: ``parse_checkpoint`` would refuse it.
+    """
+    if not is_origin(checkpoint.origin) or not 0 <= checkpoint.size < 2**63 or len(checkpoint.root) != HASH_SIZE:
+        raise FormatError("a checkpoint has an origin, a size and a root hash", code="bad-checkpoint")
     return f"{checkpoint.origin}\n{checkpoint.size}\n{format_base64(checkpoint.root)}\n".encode()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from ledger.errors import FormatError, PolicyError, SignatureError
+from ledger.errors import FormatError, NewerFormatError, PolicyError, SignatureError
 from ledger.tlog.checkpoint import Checkpoint, parse_checkpoint
 from ledger.tlog.note import (
     COSIGNATURE_ED25519,
@@ -38,15 +38,24 @@ def sign_note_ed25519(sign: Sign, public: bytes, name: str, text: bytes) -> Note
 
 
 def cosign_ed25519(sign: Sign, public: bytes, name: str, text: bytes, timestamp: int) -> NoteSignature:
-    """Return a cosignature of type 0x04 over a checkpoint's text."""
-    signature = timestamp.to_bytes(8, "big") + sign(_ed25519_message(text, timestamp))
+    """Return a cosignature of type 0x04 over a checkpoint's text.
+
+    Raises:
+        FormatError: the text is no checkpoint, or the time is not 1 … 2**63-1.
+    """
+    parse_checkpoint(text)
+    signature = _time_bytes(timestamp) + sign(_ed25519_message(text, timestamp))
     return NoteSignature(name, key_id(name, COSIGNATURE_ED25519, public), signature)
 
 
 def cosign_mldsa44(private: MLDSA44PrivateKey, name: str, checkpoint: Checkpoint, timestamp: int) -> NoteSignature:
-    """Return a cosignature of type 0x06 over a checkpoint."""
+    """Return a cosignature of type 0x06 over a checkpoint.
+
+    Raises:
+        FormatError: a name of no or more than 255 bytes, or a time that is not 1 … 2**63-1.
+    """
     public = private.public_key().public_bytes_raw()
-    signature = timestamp.to_bytes(8, "big") + private.sign(_mldsa44_message(name, checkpoint, timestamp))
+    signature = _time_bytes(timestamp) + private.sign(_mldsa44_message(name, checkpoint, timestamp))
     return NoteSignature(name, key_id(name, COSIGNATURE_MLDSA44, public), signature)
 
 
@@ -54,11 +63,18 @@ def check_signature(key: VerifierKey, text: bytes, signature: NoteSignature) -> 
     """Accept a signature by ``key`` over a checkpoint's text; return its time, or None for type 0x01.
 
     Raises:
-        SignatureError: it does not match.
+        SignatureError: it does not match its key and text, or names another key.
+        FormatError: a cosignature over a text that is no checkpoint.
+        NewerFormatError: a signature type that is not known here.
     """
+    if (signature.name, signature.key_id) != (key.name, key.key_id):
+        raise SignatureError(f"a signature by {signature.name}, not by {key.name}")
     if key.algorithm == ED25519:
         check_ed25519(key.key, text, signature.signature)
         return None
+    if key.algorithm not in (COSIGNATURE_ED25519, COSIGNATURE_MLDSA44):
+        raise NewerFormatError(f"signature type 0x{key.algorithm:02x}", algorithm=f"0x{key.algorithm:02x}")
+    checkpoint = parse_checkpoint(text)
     timestamp = int.from_bytes(signature.signature[:8], "big")
     raw = signature.signature[8:]
     if not 0 < timestamp <= _MAX_TIME:
@@ -66,7 +82,7 @@ def check_signature(key: VerifierKey, text: bytes, signature: NoteSignature) -> 
     if key.algorithm == COSIGNATURE_ED25519:
         check_ed25519(key.key, _ed25519_message(text, timestamp), raw)
         return timestamp
-    _check_mldsa44(key, _mldsa44_message(key.name, parse_checkpoint(text), timestamp), raw)
+    _check_mldsa44(key, _mldsa44_message(key.name, checkpoint, timestamp), raw)
     return timestamp
 
 
@@ -75,20 +91,29 @@ def open_checkpoint(note: Note, keys: Iterable[VerifierKey]) -> dict[VerifierKey
 
     Raises:
         SignatureError: a known key's signature does not hold, or stands there twice: the whole note is refused.
-        PolicyError: no known key has signed.
+        PolicyError: no known key has signed, or two keys cannot be told apart in a note.
     """
-    known = {(key.name, key.key_id): key for key in keys}
+    known: dict[tuple[str, bytes], VerifierKey] = {}
+    for key in keys:
+        if known.setdefault((key.name, key.key_id), key) != key:
+            raise PolicyError(f"two keys share the name {key.name} and an id", code="same-key-id", name=key.name)
     found: dict[VerifierKey, int | None] = {}
     for signature in note.signatures:
-        key = known.get((signature.name, signature.key_id))
-        if key is None:
+        signer = known.get((signature.name, signature.key_id))
+        if signer is None:
             continue
-        if key in found:
-            raise SignatureError(f"{key.name} signed twice")
-        found[key] = check_signature(key, note.text, signature)
+        if signer in found:
+            raise SignatureError(f"{signer.name} signed twice")
+        found[signer] = check_signature(signer, note.text, signature)
     if not found:
         raise PolicyError("no known key has signed this checkpoint", code="wrong-key")
     return found
+
+
+def _time_bytes(timestamp: int) -> bytes:
+    if not 0 < timestamp <= _MAX_TIME:
+        raise FormatError(f"{timestamp} is no time of a cosignature", code="bad-time")
+    return timestamp.to_bytes(8, "big")
 
 
 def _ed25519_message(text: bytes, timestamp: int) -> bytes:
@@ -116,7 +141,7 @@ def _mldsa44_message(name: str, checkpoint: Checkpoint, timestamp: int) -> bytes
 
 
 def _check_mldsa44(key: VerifierKey, message: bytes, raw: bytes) -> None:
-    from cryptography.exceptions import InvalidSignature
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
     if len(raw) != _MLDSA44_SIGNATURE:
@@ -125,3 +150,5 @@ def _check_mldsa44(key: VerifierKey, message: bytes, raw: bytes) -> None:
         MLDSA44PublicKey.from_public_bytes(key.key).verify(raw, message)
     except (InvalidSignature, ValueError):
         raise SignatureError("the ML-DSA-44 signature does not match its key and text") from None
+    except UnsupportedAlgorithm:  # an old OpenSSL below: nothing is false, it cannot be judged here
+        raise NewerFormatError("ML-DSA-44 cannot be checked on this machine", algorithm="0x06") from None

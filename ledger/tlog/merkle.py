@@ -12,8 +12,9 @@ Whoever checks takes index, size and roots from its own question and from a sign
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from ledger.errors import FormatError, ProofError
 
@@ -26,6 +27,7 @@ __all__ = [
     "check_consistency",
     "check_inclusion",
     "consistency_nodes",
+    "fold",
     "inclusion_nodes",
     "leaf_hash",
     "node_hash",
@@ -39,7 +41,14 @@ HASH_SIZE = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 Node = tuple[int, int]
-ReadHashes = Callable[[Sequence[Node]], list[bytes]]
+
+
+class ReadHashes(Protocol):
+    """Where the hashes of a tree come from."""
+
+    def __call__(self, nodes: Sequence[Node], /) -> list[bytes]:
+        """Return the hash of each node, in the order of ``nodes``."""
+        ...
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -84,12 +93,7 @@ class Frontier:
 
     def root(self) -> bytes:
         """Return the root hash."""
-        if not self.hashes:
-            return EMPTY_ROOT
-        root = self.hashes[-1]
-        for left in reversed(self.hashes[:-1]):
-            root = node_hash(left, root)
-        return root
+        return fold(self.hashes) if self.hashes else EMPTY_ROOT
 
     def to_bytes(self) -> bytes:
         """Return the hashes one after another; the size is kept beside them."""
@@ -120,30 +124,22 @@ def subtrees(start: int, end: int) -> list[Node]:
     return nodes
 
 
-def inclusion_nodes(index: int, size: int) -> list[list[Node]]:
-    """Return, for each hash of the audit path of leaf ``index``, the nodes that fold to it; leaf's sibling first.
+def inclusion_nodes(index: int, size: int) -> list[Node]:
+    """Return the nodes from which the audit path of leaf ``index`` is made, in the order in which it needs them.
 
     Raises:
         ProofError: there is no such leaf.
     """
-    if not 0 <= index < size:
-        raise ProofError(f"no leaf {index} in a tree of {size}", code="bad-index", index=index, size=size)
-    path: list[list[Node]] = []
-    start, end = 0, size
-    while end - start > 1:
-        middle = start + _split(end - start)
-        if index < middle:
-            path.append(subtrees(middle, end))
-            end = middle
-        else:
-            path.append(subtrees(start, middle))
-            start = middle
-    return path[::-1]
+    return _nodes(_inclusion_ranges(index, size))
 
 
 def prove_inclusion(index: int, size: int, read: ReadHashes) -> list[bytes]:
-    """Return the audit path of leaf ``index`` in the tree of ``size`` (RFC 6962, section 2.1.1)."""
-    return _folded(inclusion_nodes(index, size), read)
+    """Return the audit path of leaf ``index`` in the tree of ``size`` (RFC 6962, section 2.1.1), its sibling first.
+
+    Raises:
+        ProofError: there is no such leaf, or ``read`` did not give the hashes asked for.
+    """
+    return _folded(_inclusion_ranges(index, size), read)
 
 
 def check_inclusion(proof: Sequence[bytes], *, index: int, size: int, leaf: bytes, root: bytes) -> None:
@@ -152,42 +148,32 @@ def check_inclusion(proof: Sequence[bytes], *, index: int, size: int, leaf: byte
     Raises:
         ProofError: the audit path is too long, too short, or leads elsewhere.
     """
-    steps = _path_sides(index, size)
-    _check_lengths([*proof, leaf, root], len(steps) + 2)
+    steps = _inclusion_steps(index, size)
+    _check_hashes(proof, len(steps))
+    _check_hashes((leaf, root), 2)
     found = leaf
-    for sibling, is_left in zip(proof, steps, strict=True):
-        found = node_hash(sibling, found) if is_left else node_hash(found, sibling)
+    for sibling, step in zip(proof, steps, strict=True):
+        found = node_hash(sibling, found) if step.is_left else node_hash(found, sibling)
     if found != root:
         raise ProofError(f"leaf {index} does not lead to the root of size {size}", code="inclusion", index=index, size=size)
 
 
-def consistency_nodes(old_size: int, new_size: int) -> list[list[Node]]:
-    """Return, for each hash of the consistency proof, the nodes that fold to it.
+def consistency_nodes(old_size: int, new_size: int) -> list[Node]:
+    """Return the nodes from which the consistency proof is made, in the order in which it needs them.
 
     Raises:
         ProofError: the sizes are negative or run backwards.
     """
-    _check_sizes(old_size, new_size)
-    if old_size in (0, new_size):
-        return []
-    path: list[list[Node]] = []
-    start, end, whole = 0, new_size, True
-    while end != old_size:
-        middle = start + _split(end - start)
-        if old_size <= middle:
-            path.append(subtrees(middle, end))
-            end = middle
-        else:
-            path.append(subtrees(start, middle))
-            start, whole = middle, False
-    if not whole:
-        path.append(subtrees(start, end))
-    return path[::-1]
+    return _nodes(_consistency_ranges(old_size, new_size))
 
 
 def prove_consistency(old_size: int, new_size: int, read: ReadHashes) -> list[bytes]:
-    """Return the consistency proof between two sizes (RFC 6962, section 2.1.2); empty from size 0."""
-    return _folded(consistency_nodes(old_size, new_size), read)
+    """Return the consistency proof between two sizes (RFC 6962, section 2.1.2); empty from size 0.
+
+    Raises:
+        ProofError: the sizes are negative or run backwards, or ``read`` did not give the hashes asked for.
+    """
+    return _folded(_consistency_ranges(old_size, new_size), read)
 
 
 def check_consistency(
@@ -200,58 +186,89 @@ def check_consistency(
     Raises:
         ProofError: it does not, or the proof has another length than these sizes need.
     """
-    _check_sizes(old_size, new_size)
+    _check_hashes(proof, len(_consistency_ranges(old_size, new_size)))
+    _check_hashes((old_root, new_root), 2)
     for size, root in ((old_size, old_root), (new_size, new_root)):
         if size == 0 and root != EMPTY_ROOT:
             raise ProofError("size 0 with the root of no empty tree", code="consistency", old=old_size, new=new_size)
-    shape = consistency_nodes(old_size, new_size)
-    _check_lengths([*proof, old_root, new_root], len(shape) + 2)
     if old_size == 0:
         return
-    if old_size == new_size:
-        if old_root != new_root:
-            raise ProofError(f"two roots of size {new_size}", code="two-roots", size=new_size)
-        return
-    found_old, found_new = _fold_consistency(proof, old_size, new_size, old_root)
-    if found_old != old_root or found_new != new_root:
+    if old_size == new_size and old_root != new_root:
+        raise ProofError(f"two roots of size {new_size}", code="two-roots", size=new_size)
+    if _consistency_roots(proof, old_size, new_size, old_root) != (old_root, new_root):
         raise ProofError(f"size {new_size} does not continue size {old_size}", code="consistency", old=old_size, new=new_size)
 
 
-def _fold_consistency(
-    proof: Sequence[bytes], old_size: int, new_size: int, old_root: bytes
-) -> tuple[bytes, bytes]:
-    """Return the two roots that a proof leads to, walking as ``consistency_nodes`` does, from the innermost step out."""
-    sides: list[bool] = []
-    start, end = 0, new_size
-    while end != old_size:
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A sibling on the way to the root: the leaves ``start … end-1``, on the left or on the right."""
+
+    is_left: bool
+    start: int
+    end: int
+
+
+def _inclusion_steps(index: int, size: int) -> list[_Step]:
+    """Return the siblings on the way from leaf ``index`` up to the root (RFC 6962's PATH)."""
+    if not 0 <= index < size:
+        raise ProofError(f"no leaf {index} in a tree of {size}", code="bad-index", index=index, size=size)
+    steps: list[_Step] = []
+    start, end = 0, size
+    while end - start > 1:
         middle = start + _split(end - start)
-        if old_size <= middle:
-            sides.append(False)
+        if index < middle:
+            steps.append(_Step(False, middle, end))
             end = middle
         else:
-            sides.append(True)
+            steps.append(_Step(True, start, middle))
             start = middle
-    hashes = list(proof)
-    seed = hashes.pop(0) if any(sides) else old_root
-    old = new = seed
-    for sibling, is_left in zip(hashes, reversed(sides), strict=True):
-        new = node_hash(sibling, new) if is_left else node_hash(new, sibling)
-        if is_left:
+    return steps[::-1]
+
+
+def _consistency_steps(old_size: int, new_size: int) -> list[_Step]:
+    """Return the siblings on the way from the subtree in which the old tree ends up to the root (RFC 6962's SUBPROOF)."""
+    if not 0 <= old_size <= new_size:
+        raise ProofError(f"sizes {old_size} and {new_size} run backwards", code="bad-sizes", old=old_size, new=new_size)
+    steps: list[_Step] = []
+    start, end = 0, new_size
+    while old_size and end != old_size:
+        middle = start + _split(end - start)
+        if old_size <= middle:
+            steps.append(_Step(False, middle, end))
+            end = middle
+        else:
+            steps.append(_Step(True, start, middle))
+            start = middle
+    return steps[::-1]
+
+
+def _consistency_roots(proof: Sequence[bytes], old_size: int, new_size: int, old_root: bytes) -> tuple[bytes, bytes]:
+    """Return the two roots that a proof of the right length leads to."""
+    steps, hashes = _consistency_steps(old_size, new_size), list(proof)
+    # Where the old tree is itself a complete subtree of the new one, its root is known and not in the proof.
+    old = new = hashes.pop(0) if any(step.is_left for step in steps) else old_root
+    for sibling, step in zip(hashes, steps, strict=True):
+        new = node_hash(sibling, new) if step.is_left else node_hash(new, sibling)
+        if step.is_left:
             old = node_hash(sibling, old)
     return old, new
 
 
-def _path_sides(index: int, size: int) -> list[bool]:
-    """Return, from the leaf up, whether each sibling stands on the left."""
-    if not 0 <= index < size:
-        raise ProofError(f"no leaf {index} in a tree of {size}", code="bad-index", index=index, size=size)
-    sides: list[bool] = []
-    start, end = 0, size
-    while end - start > 1:
-        middle = start + _split(end - start)
-        sides.append(index >= middle)
-        start, end = (middle, end) if index >= middle else (start, middle)
-    return sides[::-1]
+def _inclusion_ranges(index: int, size: int) -> list[tuple[int, int]]:
+    """Return the leaves below each hash of an audit path."""
+    return [(step.start, step.end) for step in _inclusion_steps(index, size)]
+
+
+def _consistency_ranges(old_size: int, new_size: int) -> list[tuple[int, int]]:
+    """Return the leaves below each hash of a consistency proof."""
+    steps = _consistency_steps(old_size, new_size)
+    ranges = [(step.start, step.end) for step in steps]
+    borders = [step.end for step in steps if step.is_left]
+    return [(borders[0], old_size), *ranges] if borders else ranges
+
+
+def _nodes(ranges: Iterable[tuple[int, int]]) -> list[Node]:
+    return [node for start, end in ranges for node in subtrees(start, end)]
 
 
 def _split(width: int) -> int:
@@ -259,23 +276,23 @@ def _split(width: int) -> int:
     return 1 << ((width - 1).bit_length() - 1)
 
 
-def _folded(path: list[list[Node]], read: ReadHashes) -> list[bytes]:
-    hashes = iter(read([node for nodes in path for node in nodes]))
-    return [_fold([next(hashes) for _ in nodes]) for nodes in path]
+def _folded(ranges: Sequence[tuple[int, int]], read: ReadHashes) -> list[bytes]:
+    """Return the hash of each range of leaves, with a single call of ``read``."""
+    nodes = _nodes(ranges)
+    hashes = read(nodes)
+    _check_hashes(hashes, len(nodes))
+    rest = iter(hashes)
+    return [fold([next(rest) for _ in subtrees(start, end)]) for start, end in ranges]
 
 
-def _fold(hashes: Sequence[bytes]) -> bytes:
+def fold(hashes: Sequence[bytes]) -> bytes:
+    """Return the hash of a range of leaves from those of its ``subtrees``, at least one, left to right."""
     found = hashes[-1]
     for left in reversed(hashes[:-1]):
         found = node_hash(left, found)
     return found
 
 
-def _check_lengths(proof: Sequence[bytes], count: int) -> None:
-    if len(proof) != count or any(len(one) != HASH_SIZE for one in proof):
-        raise ProofError(f"the proof has {len(proof)} hashes, {count} are needed", code="proof-length", count=count)
-
-
-def _check_sizes(old_size: int, new_size: int) -> None:
-    if not 0 <= old_size <= new_size:
-        raise ProofError(f"sizes {old_size} and {new_size} run backwards", code="bad-sizes", old=old_size, new=new_size)
+def _check_hashes(hashes: Sequence[bytes], count: int) -> None:
+    if len(hashes) != count or any(len(one) != HASH_SIZE for one in hashes):
+        raise ProofError(f"{len(hashes)} hashes where {count} of 32 bytes are needed", code="proof-length", count=count)

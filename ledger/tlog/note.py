@@ -96,9 +96,16 @@ def parse_note(data: bytes) -> Note:
 
 
 def format_note(note: Note) -> bytes:
-    """Return the bytes of ``note``."""
+    """Return the bytes of ``note``.
+
+    Raises:
+        FormatError: ``parse_note`` would not read the same note back.
+    """
     lines = (f"{_DASH}{one.name} {format_base64(one.key_id + one.signature)}\n" for one in note.signatures)
-    return note.text + b"\n" + "".join(lines).encode("utf-8")
+    data = note.text + b"\n" + "".join(lines).encode("utf-8", "surrogatepass")
+    if parse_note(data) != note:
+        raise FormatError("another note would be read back", code="bad-note")
+    return data
 
 
 def key_id(name: str, algorithm: int, key: bytes) -> bytes:
@@ -110,13 +117,13 @@ def make_vkey(name: str, algorithm: int, key: bytes) -> VerifierKey:
     """Return the verifier key of a public key.
 
     Raises:
-        FormatError: a name that a note cannot carry, or a key of the wrong size.
+        FormatError: a name that a note or the signed message cannot carry, or a key of the wrong size.
         NewerFormatError: a signature type that is not known here.
     """
-    if not _is_name(name):
+    if not _is_name(name) or (algorithm == COSIGNATURE_MLDSA44 and len(name.encode("utf-8")) > 255):
         raise FormatError(f"{name[:80]!r} is no key name", code="bad-vkey")
     if algorithm not in KEY_SIZES:
-        raise NewerFormatError(f"signature type 0x{algorithm:02x}", algorithm=algorithm)
+        raise NewerFormatError(f"signature type 0x{algorithm:02x}", algorithm=f"0x{algorithm:02x}")
     if len(key) != KEY_SIZES[algorithm]:
         raise FormatError(f"a key of {len(key)} bytes for type 0x{algorithm:02x}", code="bad-vkey")
     return VerifierKey(name, key_id(name, algorithm, key), algorithm, key)
@@ -133,9 +140,12 @@ def parse_vkey(text: str) -> VerifierKey:
     if len(parts) != 3 or not _is_name(parts[0]) or not _ID.fullmatch(parts[1]):
         raise FormatError(f"{text[:80]!r} is not a verifier key", code="bad-vkey")
     material = parse_base64(parts[2])
-    if not material or key_id(parts[0], material[0], material[1:]).hex() != parts[1]:
+    if not material:
+        raise FormatError(f"{text[:80]!r} holds no key", code="bad-vkey")
+    key = make_vkey(parts[0], material[0], material[1:])  # first: a newer type may make its key ids in another way
+    if key.key_id.hex() != parts[1]:
         raise FormatError(f"{text[:80]!r}: the key id is not that of the key", code="bad-vkey")
-    return make_vkey(parts[0], material[0], material[1:])
+    return key
 
 
 def format_vkey(key: VerifierKey) -> str:
@@ -172,5 +182,5 @@ def _parse_line(line: str) -> NoteSignature:
 
 
 def _is_name(name: str) -> bool:
-    """A key name is not empty and has neither Unicode spaces nor a plus sign."""
-    return bool(name) and "+" not in name and not any(character.isspace() for character in name)
+    """A key name is not empty and has neither Unicode spaces, control characters, surrogates nor a plus sign."""
+    return bool(name) and not any(one in "+" or one < " " or one.isspace() or "\ud800" <= one <= "\udfff" for one in name)

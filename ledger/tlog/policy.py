@@ -14,8 +14,9 @@ A checkpoint is good if a listed log has signed it and the quorum has cosigned i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from ledger.errors import FormatError, NewerFormatError, PolicyError
 from ledger.tlog.checkpoint import Checkpoint, parse_checkpoint
@@ -45,7 +46,7 @@ __all__ = [
 ]
 
 LOG_PQ = "log-pq"
-MAX_POLICY = 256 * 1024
+MAX_POLICY = 256 * 1024  # 64 logs and witnesses with ML-DSA-44 keys, which tlog-policy wants to be possible, take half of it
 _LOG_TYPES = (ED25519, COSIGNATURE_MLDSA44)
 _WITNESS_TYPES = (COSIGNATURE_ED25519, COSIGNATURE_MLDSA44)
 _FOUNDING = re.compile(rb"^# bening founding ([0-9a-f]{64})$", re.MULTILINE)
@@ -94,7 +95,8 @@ class Policy:
         Raises:
             FormatError: not a checkpoint.
             SignatureError: a known key's signature does not hold.
-            PolicyError: another log (``other-origin``), not signed by its key (``wrong-key``), or no quorum.
+            PolicyError: another log (``other-origin``), not signed by its key (``wrong-key``), or no quorum (``no-quorum``).
+            NewerFormatError: the quorum hangs on witnesses whose signature type is not known here.
         """
         note = parse_note(data)
         checkpoint = parse_checkpoint(note.text)
@@ -110,20 +112,22 @@ class Policy:
         if log_key is None:
             raise PolicyError(f"not signed by {checkpoint.origin}", code="wrong-key", origin=checkpoint.origin)
         cosigned = {witnesses[key]: time for key, time in opened.items() if key in witnesses}
-        if self.quorum is not None and not self._holds(self.quorum, cosigned):
-            self._explain(cosigned)
+        if not self._holds(cosigned):
+            self._refuse(cosigned)
         return Opened(checkpoint, note, log_key, cosigned)
 
-    def _holds(self, name: str, cosigned: Mapping[str, int | None]) -> bool:
-        group = self.groups.get(name)
-        if group is None:
-            return name in cosigned
-        return sum(self._holds(member, cosigned) for member in group.members) >= group.needed
+    def _holds(self, cosigned: Iterable[str]) -> bool:
+        """Tell whether these witnesses are a quorum. Groups name only earlier ones: one pass in their order is enough."""
+        witnessed = set(cosigned)
+        for name, group in self.groups.items():
+            if sum(member in witnessed for member in group.members) >= group.needed:
+                witnessed.add(name)
+        return self.quorum is None or self.quorum in witnessed
 
-    def _explain(self, cosigned: Mapping[str, int | None]) -> None:
+    def _refuse(self, cosigned: Mapping[str, int | None]) -> NoReturn:
         """Raise what keeps the quorum from being reached."""
         unknown = [name for name, one in self.witnesses.items() if one.key is None]
-        if unknown and self._holds(str(self.quorum), {**cosigned, **dict.fromkeys(unknown)}):
+        if unknown and self._holds([*cosigned, *unknown]):
             raise NewerFormatError(f"the quorum needs keys of a newer type: {', '.join(unknown)}")
         if LOG_PQ in self.witnesses and LOG_PQ not in cosigned:
             raise PolicyError("the log's post-quantum signature is missing", code="wrong-key")
@@ -135,8 +139,11 @@ def parse_policy(data: bytes) -> Policy:
 
     Raises:
         FormatError: not a policy, or one that could be read in two ways.
+        NewerFormatError: a log key of a signature type that is not known here.
     """
-    if len(data) > MAX_POLICY or any(byte < 0x20 and byte not in b"\t\n" or byte == 0x7F for byte in data):
+    if len(data) > MAX_POLICY:
+        raise FormatError(f"a policy of {len(data)} bytes", code="too-long", size=len(data), limit=MAX_POLICY)
+    if any((byte < 0x20 and byte not in b"\t\n") or byte == 0x7F for byte in data):
         raise FormatError("a policy holds no control characters but tab and newline", code="bad-policy")
     if data and not data.endswith(b"\n"):
         raise FormatError("a policy ends in a newline", code="bad-policy")
@@ -157,29 +164,45 @@ def policy_founding(data: bytes) -> str | None:
 def format_policy(
     log: VerifierKey, post_quantum: VerifierKey, founding: str, witnesses: Sequence[Witness] = (), k: int = 0
 ) -> bytes:
-    """Return a ledger's policy: both of its keys, and ``k`` of ``witnesses``."""
+    """Return a ledger's policy: both of its keys, and ``k`` of ``witnesses``.
+
+    Raises:
+        FormatError: ``parse_policy`` would refuse it: a wrong ``k``, a name or a key twice, a founding that is none.
+    """
     lines = [f"witness {LOG_PQ} {format_vkey(post_quantum)}", *_witness_lines(witnesses, k)]
     members = f"{LOG_PQ} witnesses" if witnesses else LOG_PQ
     return _assembled(log, founding, [*lines, f"group quorum all {members}", "quorum quorum"])
 
 
 def format_policy_ed25519(log: VerifierKey, founding: str, witnesses: Sequence[Witness] = (), k: int = 0) -> bytes:
-    """Return the same policy for readers that do not know ML-DSA-44."""
+    """Return the same policy for readers that do not know ML-DSA-44.
+
+    Raises:
+        FormatError: as ``format_policy``.
+    """
     quorum = "quorum witnesses" if witnesses else "quorum none"
     return _assembled(log, founding, [*_witness_lines(witnesses, k), quorum])
 
 
 def _witness_lines(witnesses: Sequence[Witness], k: int) -> list[str]:
-    lines = [
-        f"witness {one.name} {format_vkey(one.key)}" + (f" {one.url}" if one.url else "")
-        for one in witnesses
-        if one.key is not None
-    ]
-    return [*lines, f"group witnesses {k} {' '.join(one.name for one in witnesses)}"] if witnesses else []
+    if not witnesses:
+        return []
+    lines = []
+    for one in witnesses:
+        if one.key is None:
+            raise FormatError(f"the key of {one.name!r} is of a newer type", code="bad-policy")
+        lines.append(" ".join(["witness", one.name, format_vkey(one.key), *filter(None, [one.url])]))
+    return [*lines, " ".join(["group witnesses", str(k), *(one.name for one in witnesses)])]
 
 
 def _assembled(log: VerifierKey, founding: str, lines: Sequence[str]) -> bytes:
-    return "\n".join([f"# bening founding {founding}", f"log {format_vkey(log)}", *lines, ""]).encode("utf-8")
+    """Return the policy of these lines, read back once, so that no other policy than the one meant is ever published."""
+    text = "\n".join([f"# bening founding {founding}", f"log {format_vkey(log)}", *lines, ""])
+    data = text.encode("utf-8", "surrogateescape")
+    read = parse_policy(data)
+    if policy_founding(data) != founding or read.logs != (log,) or data.count(b"\n") != len(lines) + 2:
+        raise FormatError("another policy would be read back", code="bad-policy")
+    return data
 
 
 class _Reading:
@@ -191,6 +214,8 @@ class _Reading:
         self.groups: dict[str, Group] = {}
         self.quorum: list[str | None] = []
         self.urls: dict[str, str] = {}
+        self.members: set[str] = set()
+        self.witness_keys: set[bytes] = set()
 
     def line(self, words: list[str], number: int) -> None:
         """Read one line that is neither empty nor a comment."""
@@ -225,27 +250,30 @@ class _Reading:
         if len(words) not in (2, 3):
             raise FormatError("witness <name> <vkey> [<url>]")
         self._new_name(words[0])
+        self.witnesses[words[0]] = Witness(words[0], self._witness_key(words[1]), words[2] if len(words) == 3 else None)
+
+    def _witness_key(self, vkey: str) -> VerifierKey | None:
         try:
-            key: VerifierKey | None = parse_vkey(words[1])
+            key = parse_vkey(vkey)
         except NewerFormatError:
-            key = None
-        if key is not None and key.algorithm not in _WITNESS_TYPES:
+            return None
+        if key.algorithm not in _WITNESS_TYPES:
             raise FormatError("a key that cannot cosign")
-        if key is not None and any(one.key is not None and one.key.key == key.key for one in self.witnesses.values()):
+        if key.key in self.witness_keys:
             raise FormatError("the same witness key twice")
-        self.witnesses[words[0]] = Witness(words[0], key, words[2] if len(words) == 3 else None)
+        self.witness_keys.add(key.key)
+        return key
 
     def _group(self, words: list[str]) -> None:
         if len(words) < 3:
             raise FormatError("group <name> all|any|<k> <name>...")
         name, needed, members = words[0], words[1], words[2:]
         self._new_name(name)
-        if len(set(members)) != len(members):
-            raise FormatError("a member twice in a group")
         for member in members:
             self._known_name(member)
-            if any(member in group.members for group in self.groups.values()):
-                raise FormatError(f"{member} is a member of two groups")
+            if member in self.members:
+                raise FormatError(f"{member[:40]!r} is listed as a member twice")
+            self.members.add(member)
         count = {"all": len(members), "any": 1}.get(needed) or parse_decimal(needed)
         if not 1 <= count <= len(members):
             raise FormatError(f"{needed} of {len(members)}")

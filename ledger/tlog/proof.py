@@ -1,24 +1,25 @@
 """Offline proofs: C2SP tlog-proof, files named ``*.tlog-proof``.
 
-    c2sp.org/tlog-proof@v1
-    extra eyJlbnZlbG9wZSI6…      the entry's bytes; nobody's word until the inclusion proof has held
-    index 41
-    gSKyXoYZUgZ6jduWYrkDOARinOMGJveXjgMkBTcdPlQ=
-                                 ← a blank line, then the signed checkpoint as it was published
+c2sp.org/tlog-proof@v1
+extra eyJlbnZlbG9wZSI6…      the entry's bytes; nobody's word until the inclusion proof has held
+index 41
+gSKyXoYZUgZ6jduWYrkDOARinOMGJveXjgMkBTcdPlQ=
+← a blank line, then the signed checkpoint as it was published
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.errors import FormatError
+from ledger.errors import FormatError, NewerFormatError
 from ledger.tlog.encoding import format_base64, parse_base64, parse_decimal
 from ledger.tlog.merkle import HASH_SIZE, check_inclusion
 from ledger.tlog.policy import Opened, Policy
 
 __all__ = ["MAGIC", "MAX_PROOF", "Proof", "check_proof", "format_proof", "parse_proof"]
 
-MAGIC = "c2sp.org/tlog-proof@v1"
+_FAMILY = "c2sp.org/tlog-proof@v"
+MAGIC = _FAMILY + "1"
 MAX_PROOF = 256 * 1024
 _MAX_HASHES = 63
 
@@ -38,6 +39,7 @@ def parse_proof(data: bytes) -> Proof:
 
     Raises:
         FormatError: not exactly a proof, or too large.
+        NewerFormatError: a later version of the format.
     """
     if len(data) > MAX_PROOF:
         raise FormatError(f"a proof of {len(data)} bytes", code="too-long", size=len(data), limit=MAX_PROOF)
@@ -46,7 +48,10 @@ def parse_proof(data: bytes) -> Proof:
         lines = head.decode("ascii").split("\n")
     except UnicodeDecodeError:
         raise FormatError("a proof's head is ASCII", code="bad-proof") from None
-    if not blank or lines.pop(0) != MAGIC:
+    magic = lines.pop(0)
+    if magic.startswith(_FAMILY) and magic != MAGIC:
+        raise NewerFormatError(f"a proof of the format {magic[:80]!r}")
+    if not blank or magic != MAGIC:
         raise FormatError(f"a proof begins with {MAGIC}", code="bad-proof")
     extra = parse_base64(lines.pop(0).removeprefix("extra ")) if lines and lines[0].startswith("extra ") else None
     if not lines or not lines[0].startswith("index "):
@@ -61,12 +66,19 @@ def parse_proof(data: bytes) -> Proof:
 
 
 def format_proof(proof: Proof) -> bytes:
-    """Return the bytes of ``proof``."""
+    """Return the bytes of ``proof``.
+
+    Raises:
+        FormatError: ``parse_proof`` would not read the same proof back.
+    """
     lines = [MAGIC]
     if proof.extra is not None:
         lines.append(f"extra {format_base64(proof.extra)}")
     lines += [f"index {proof.index}", *map(format_base64, proof.hashes), "", ""]
-    return "\n".join(lines).encode("ascii") + proof.checkpoint
+    data = "\n".join(lines).encode("ascii") + proof.checkpoint
+    if parse_proof(data) != proof:
+        raise FormatError("another proof would be read back", code="bad-proof")
+    return data
 
 
 def check_proof(proof: Proof, policy: Policy, leaf: bytes) -> Opened:

@@ -73,7 +73,7 @@ class Case:
     facts: Facts | None = None
     rosters: list[Roster] = field(default_factory=list)
 
-    def add(self, name: str, state: State, code: str, **values: object) -> None:
+    def add(self, name: str, state: State, code: str, /, **values: object) -> None:
         """Note how one check ended."""
         self.checks.append(Check(name, state, code, values))
 

@@ -63,7 +63,7 @@ def _compare_offline(case: Case, checkpoint: Checkpoint, seen: Checkpoint) -> No
         return
     if checkpoint.root != seen.root:
         roots = {"old_root": seen.root.hex()[:16], "root": checkpoint.root.hex()[:16]}
-        case.add("history", "failed", "forked", old_size=seen.size, size=checkpoint.size, **roots)
+        case.add("history", "failed", "ledger-forked", old_size=seen.size, size=checkpoint.size, **roots)
     else:
         case.add("history", "passed", "grew", size=seen.size)
 

@@ -184,7 +184,7 @@ def follow(pin: Pin, view: View) -> None:
     """Accept that ``view`` continues the newest checkpoint seen of the pinned ledger, and remember it as the newest.
 
     Raises:
-        ProofError: ``rolled-back`` or ``forked``; both notes are kept as evidence.
+        ProofError: ``ledger-rolled-back`` or ``ledger-forked``; both notes are kept as evidence.
         FetchError: the tiles for the comparison could not be read.
     """
     seen = pin.checkpoint
@@ -192,7 +192,7 @@ def follow(pin: Pin, view: View) -> None:
         try:
             check_growth(seen, view)
         except ProofError as error:
-            if error.code in ("rolled-back", "forked"):
+            if error.code in ("ledger-rolled-back", "ledger-forked"):
                 _keep_evidence(pin, view.note)
             raise
     if seen != view.checkpoint:
@@ -206,18 +206,18 @@ def check_growth(old: Checkpoint, view: View) -> None:
     """Accept that ``view`` continues ``old``, a checkpoint of the same log.
 
     Raises:
-        ProofError: ``rolled-back`` (smaller) or ``forked`` (another history), naming both.
+        ProofError: ``ledger-rolled-back`` (smaller) or ``ledger-forked`` (another history), naming both.
     """
     values = {"old_size": old.size, "old_root": old.root.hex()[:16], "size": view.size, "root": view.checkpoint.root.hex()[:16]}
     if old.size > view.size:
-        raise ProofError(f"size {view.size} after {old.size} was seen", code="rolled-back", **values)
+        raise ProofError(f"size {view.size} after {old.size} was seen", code="ledger-rolled-back", **values)
     proof = view.prove_growth(old.size)
     try:
         check_consistency(
             proof, old_size=old.size, new_size=view.size, old_root=old.root, new_root=view.checkpoint.root
         )
     except ProofError as error:
-        raise ProofError(str(error), code="forked", **values) from None
+        raise ProofError(str(error), code="ledger-forked", **values) from None
 
 
 def log_keys_changed_by(policy: Policy, rosters: list[Roster]) -> int | None:

@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ledger.errors import FetchError, LedgerError, ProofError
 from ledger.records.numbers import fold_number
+from ledger.records.roster import replay_roster
 from ledger.tlog.proof import MAGIC, MAX_PROOF, Proof, parse_proof
 from ledger.verifier.acts import indexes_of_number, indexes_of_ref, record_at
 from ledger.verifier.bundle import Bundle, read_bundle
 from ledger.verifier.case import Document, Trusted, judge_case
-from ledger.verifier.client import Source, look_up
+from ledger.verifier.client import Source, look_up, read_roster
 from ledger.verifier.reader import View, open_ledger
+from ledger.verifier.trust import log_keys_changed_by
 from ledger.verifier.verdict import Check, Verdict, check_of
 
 __all__ = ["Trusted", "hash_file", "proof_origin", "read_given", "verify_file", "verify_typed"]
@@ -41,7 +43,7 @@ def verify_file(path: Path, *, trusted: Trusted, source: Source | None = None, p
         FetchError: the file itself cannot be read.
     """
     given = read_given(path, proof)  # 1
-    view, before = _opened(trusted, source)  # 2
+    view, before, trusted = _opened(trusted, source)  # 2
     if isinstance(given, Bundle):
         return _verify_bundle(given, path.name, trusted, view, before)
     document = None if path.name.endswith(_SUFFIX) or _is_proof(path) else Document(path.name, hash_file(path))
@@ -113,14 +115,25 @@ def hash_file(path: Path) -> str:
         raise FetchError(f"{path}: {error}", code="file-unreadable", path=str(path), problem=str(error.strerror)) from None
 
 
-def _opened(trusted: Trusted, source: Source | None) -> tuple[View | None, tuple[Check, ...]]:
-    """Open the ledger, or say what kept it closed."""
+def _opened(trusted: Trusted, source: Source | None) -> tuple[View | None, tuple[Check, ...], Trusted]:
+    """Open the ledger, or say what kept it closed; if its keys are not the pinned ones, its roster may say since when."""
     if source is None:
-        return None, ()
+        return None, (), trusted
     try:
-        return open_ledger(source, trusted.policy, trusted.founding or ""), ()
+        return open_ledger(source, trusted.policy, trusted.founding or ""), (), trusted
     except LedgerError as error:
-        return None, (check_of("ledger", error),)
+        if error.code != "wrong-key":
+            return None, (check_of("ledger", error),), trusted
+        failure = check_of("ledger", error)
+    try:
+        known = replace(trusted, roster=tuple(read_roster(source)))
+        changed = log_keys_changed_by(trusted.policy, replay_roster(list(known.roster), founding=trusted.founding or ""))
+    except LedgerError:
+        return None, (failure,), trusted
+    if changed is None:
+        return None, (failure,), trusted
+    name = trusted.pin.name if trusted.pin else ""
+    return None, (Check("ledger", "not_checked", "log-keys-changed", {"n": changed, "name": name}),), known
 
 
 def _verify_proof(data: bytes, subject: str, trusted: Trusted, view: View | None, before: tuple[Check, ...],
@@ -146,7 +159,7 @@ def _verify_index(index: int, subject: str, trusted: Trusted, view: View, before
 def _verify_by_code(document: Document, trusted: Trusted, view: View | None, before: tuple[Check, ...]) -> list[Verdict]:
     """Ask the look-up for the file code; a hint that does not name the document is no evidence of anything."""
     if view is None:
-        if any(one.state == "failed" for one in before) or before:
+        if before:
             return [_stopped(document.name, trusted, before)]
         return [_not_found(document.name, trusted, "nothing-to-check-against", {"sha256": document.sha256})]
     try:
@@ -167,7 +180,7 @@ def _names(view: View, index: int, sha256: str) -> bool:
 
 
 def _verify_bundle(bundle: Bundle, subject: str, trusted: Trusted, view: View | None, before: tuple[Check, ...]) -> list[Verdict]:
-    known = trusted if trusted.roster else Trusted(trusted.policy, trusted.founding, trusted.pin, bundle.roster, trusted.pinned)
+    known = trusted if trusted.roster else replace(trusted, roster=bundle.roster)
     verdicts = []
     for act in bundle.acts:
         checks = (*before, Check("bag", "passed", "bag-holds", {"count": bundle.files}))
@@ -207,5 +220,3 @@ def _read_small(path: Path) -> bytes:
     with open(path, "rb") as file:
         return file.read(MAX_PROOF + 1)
 
-
-_Reader = Callable[[Path], bytes]

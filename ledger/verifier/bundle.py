@@ -1,0 +1,336 @@
+"""Evidence bundles: one ``.zip`` in BagIt layout (RFC 8493) for one act or many, which a court can check without Bening.
+
+    bening/bagit.txt  bag-info.txt  manifest-sha256.txt  tagmanifest-sha256.txt
+    bening/data/README.txt  policy  policy-ed25519  checkpoint  roster.jsonl
+    bening/data/acts/<index>/entry.json  record.json  proof.tlog-proof  signature-<keyid8>.bin  key-<keyid8>.pem
+                             documents/<file code 8>-<name>  not-included.json
+
+The same acts of the same checkpoint make the same bytes (stored, not packed; times fixed). A bundle from somebody else is
+read without writing anything to the disk: paths, count, sizes and ratio are limited, and every file stands in the manifest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from ledger.errors import FetchError, FormatError, StoreError, UsageError
+from ledger.records import canonical
+from ledger.records.entry import parse_entry
+from ledger.records.envelope import Envelope, dump_envelope
+from ledger.records.record import Record
+from ledger.records.roster import Roster
+from ledger.tlog.encoding import parse_decimal
+from ledger.verifier.acts import indexes_of_ref, record_at
+from ledger.verifier.bag_readme import readme
+from ledger.verifier.client import MAX_POLICY, fetch_document, fetch_policy, roster_lines
+from ledger.verifier.reader import View
+
+__all__ = ["Bundle", "BundledAct", "make_bundle", "read_bundle", "related"]
+
+ROOT = "bening"
+MAX_MEMBERS = 10_000
+MAX_TOTAL = 2 * 1024**3
+MAX_RATIO, RATIO_FROM = 200, 1024**2
+MAX_SMALL = 64 * 1024**2
+MAX_RELATED = 2_000
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_CHUNK = 1 << 20
+_SMALL = re.compile(r"data/(acts/[0-9]+/(entry\.json|proof\.tlog-proof)|roster\.jsonl|policy|checkpoint)", re.ASCII)
+_DOCUMENT = re.compile(r"data/acts/([0-9]+)/documents/([^/]+)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class BundledAct:
+    """One act of a bundle: its proof (which holds the entry) and the SHA-256 of each document's bytes, by file name."""
+
+    index: int
+    proof: bytes
+    documents: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle whose files are those of its manifest; everything it says is still to be judged."""
+
+    acts: tuple[BundledAct, ...]
+    roster: tuple[Envelope, ...]
+    policy: bytes
+    checkpoint: bytes
+    files: int
+
+
+def make_bundle(view: View, indexes: Iterable[int], out: Path) -> list[int]:
+    """Write the evidence for the acts at ``indexes`` to ``out``, in one step; return the indexes, ascending.
+
+    Raises:
+        UsageError: an index that is no act.
+        ProofError, FetchError: the ledger could not be read, or does not hold.
+        StoreError: ``out`` cannot be written.
+    """
+    chosen = sorted(set(indexes))
+    beside = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
+    try:
+        with open(beside, "xb") as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                _write_bag(_Bag(archive), view, chosen)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, out)
+    except OSError as error:
+        raise StoreError(f"{out}: {error}", code="cannot-write", path=str(out), problem=str(error.strerror)) from None
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+    return chosen
+
+
+def related(view: View, indexes: Iterable[int]) -> list[int]:
+    """Return ``indexes`` and the acts that they name or that name them, and so on.
+
+    Raises:
+        UsageError: more than ``MAX_RELATED`` acts hang together.
+        FetchError: the look-up could not be read.
+    """
+    waiting, found, asked = sorted(set(indexes)), set[int](), set[str]()
+    while waiting:
+        index = waiting.pop()
+        act = record_at(view, index)
+        if index in found or act is None:
+            continue
+        found.add(index)
+        if len(found) > MAX_RELATED:
+            raise UsageError(f"more than {MAX_RELATED} acts", code="too-many-related", limit=MAX_RELATED)
+        for ref in {act[1].ref, *(one["ref"] for one in act[1].relations if "ref" in one)} - asked:
+            asked.add(ref)
+            waiting += [hint for hint in indexes_of_ref(view, ref) if hint not in found and _concerns(view, hint, ref)]
+    return sorted(found)
+
+
+def _concerns(view: View, index: int, ref: str) -> bool:
+    act = record_at(view, index)
+    return act is not None and (act[1].ref == ref or any(one.get("ref") == ref for one in act[1].relations))
+
+
+class _Bag:
+    """A bag being written: every payload file's hash is kept for the manifest."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self.archive, self.hashes, self.size = archive, dict[str, str](), 0
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write a small file."""
+        self.archive.writestr(_info(path), data)
+        self._note(path, hashlib.sha256(data).hexdigest(), len(data))
+
+    def copy(self, path: str, file: IO[bytes], sha256: str, size: int) -> None:
+        """Write a file of any size whose hash is known."""
+        info = _info(path)
+        info.file_size = size
+        with self.archive.open(info, "w") as member:
+            while chunk := file.read(_CHUNK):
+                member.write(chunk)
+        self._note(path, sha256, size)
+
+    def _note(self, path: str, sha256: str, size: int) -> None:
+        self.hashes[path], self.size = sha256, self.size + size
+
+    def manifest(self, *, of_data: bool) -> bytes:
+        """Return the manifest of the payload, or of the tag files."""
+        chosen = (path for path in sorted(self.hashes) if path.startswith("data/") == of_data)
+        return "".join(f"{self.hashes[path]}  {path}\n" for path in chosen).encode("utf-8")
+
+
+def _info(path: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(f"{ROOT}/{path}", _EPOCH)
+    info.external_attr = (stat.S_IFREG | 0o644) << 16
+    info.create_system = 3
+    return info
+
+
+def _write_bag(bag: _Bag, view: View, indexes: list[int]) -> None:
+    rosters = view.rosters()
+    bag.put("data/README.txt", readme(view.checkpoint.origin, len(indexes)))
+    bag.put("data/policy", fetch_policy(view.source))
+    bag.put("data/policy-ed25519", view.source.fetch("policy-ed25519", limit=MAX_POLICY))
+    bag.put("data/checkpoint", view.note)
+    bag.put("data/roster.jsonl", b"".join(dump_envelope(one) + b"\n" for one in view.envelopes()))
+    for index in indexes:
+        _put_act(bag, view, rosters, index)
+    _put_tags(bag, len(indexes))
+
+
+def _put_tags(bag: _Bag, count: int) -> None:
+    files = sum(path.startswith("data/") for path in bag.hashes)
+    size = bag.size
+    bag.put("bagit.txt", b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n")
+    info = f"Bag-Software-Agent: bening\nExternal-Description: {count} acts\nPayload-Oxum: {size}.{files}\n"
+    bag.put("bag-info.txt", info.encode("ascii"))
+    bag.put("manifest-sha256.txt", bag.manifest(of_data=True))
+    bag.put("tagmanifest-sha256.txt", bag.manifest(of_data=False))
+
+
+def _put_act(bag: _Bag, view: View, rosters: list[Roster], index: int) -> None:
+    found = record_at(view, index)
+    if found is None:
+        raise UsageError(f"entry {index} is no act", code="not-an-act", index=index)
+    entry, record = found
+    folder = f"data/acts/{index}"
+    bag.put(f"{folder}/entry.json", view.entry(index))
+    bag.put(f"{folder}/record.json", record.payload)
+    bag.put(f"{folder}/proof.tlog-proof", view.proof(index))
+    roster = next((one for one in rosters if one.hash == entry.roster), rosters[-1])
+    for signature in entry.envelope.signatures:
+        enrolment = roster.enrolments.get(signature.keyid)
+        if enrolment is not None:
+            bag.put(f"{folder}/signature-{signature.keyid[:8]}.bin", signature.sig)
+            bag.put(f"{folder}/key-{signature.keyid[:8]}.pem", enrolment.key.pem().encode("ascii"))
+    _put_documents(bag, view, rosters[-1], record, folder)
+
+
+def _put_documents(bag: _Bag, view: View, newest: Roster, record: Record, folder: str) -> None:
+    left_out: list[dict[str, Any]] = []
+    for document in record.data["documents"]:
+        event = newest.withdrawn.get(document.get("sha256", ""))
+        if "withheld" in document:
+            left_out.append(document)
+        elif event is not None:
+            left_out.append({**document, "withdrawn": {"law": event["law"], "reason": event["reason"]}})
+        else:
+            _put_document(bag, view, document, folder)
+    if left_out:
+        bag.put(f"{folder}/not-included.json", canonical.dump(left_out) + b"\n")
+
+
+def _put_document(bag: _Bag, view: View, document: dict[str, Any], folder: str) -> None:
+    sha256, size = document["sha256"], document["size"]
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", document["name"])[-100:]
+    with tempfile.SpooledTemporaryFile(max_size=_CHUNK) as file:
+        fetch_document(view.source, sha256, size, file)  # type: ignore[arg-type]
+        file.seek(0)
+        bag.copy(f"{folder}/documents/{sha256[:8]}-{name}", file, sha256, size)
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Return the bundle at ``path``; its files are exactly those of its manifest, with their hashes.
+
+    Raises:
+        FormatError: unsafe, incomplete, or not a bundle of this layout.
+        FetchError: it cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = _safe_members(archive)
+            hashes = {name: _hash(archive, info) for name, info in members.items() if name not in _TAGS}
+            _check_manifest(archive, members, hashes)
+            small = {name: _small(archive, info) for name, info in members.items() if _SMALL.fullmatch(name)}
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, ValueError, RuntimeError) as error:
+        raise _unsafe(str(error)) from None
+    except OSError as error:
+        raise FetchError(f"{path}: {error}", code="file-unreadable", path=str(path), problem=str(error.strerror)) from None
+    except Exception as error:  # zlib, lzma and bz2 each have an error class of their own
+        if type(error).__module__ in ("zlib", "_lzma", "_bz2", "lzma"):
+            raise _unsafe(str(error)) from None
+        raise
+    return _assembled(small, hashes)
+
+
+_TAGS = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt")
+
+
+def _safe_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the files by their path below the one top folder."""
+    infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
+    if len(archive.infolist()) > MAX_MEMBERS or sum(info.file_size for info in infos) > MAX_TOTAL:
+        raise _unsafe("too many or too large")
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in infos:
+        top, slash, name = info.filename.partition("/")
+        if not slash or top in ("", ".", "..") or name in members or not _is_safe(info):
+            raise _unsafe(info.filename)
+        members[name] = info
+    if len({info.filename.partition("/")[0] for info in infos}) != 1:
+        raise _unsafe("more than one top folder")
+    return members
+
+
+def _is_safe(info: zipfile.ZipInfo) -> bool:
+    parts = info.filename.split("/")
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    packed = info.file_size > RATIO_FROM and info.file_size > MAX_RATIO * max(info.compress_size, 1)
+    plain = "\\" not in info.orig_filename and "\0" not in info.orig_filename and ":" not in parts[0]
+    return plain and not {"", ".", ".."} & set(parts) and kind in (0, stat.S_IFREG) and not info.flag_bits & 1 and not packed
+
+
+def _chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Yield a member's bytes, never more than it states."""
+    left = info.file_size
+    with archive.open(info) as file:
+        while chunk := file.read(_CHUNK):
+            left -= len(chunk)
+            if left < 0:
+                raise _unsafe(info.filename)
+            yield chunk
+
+
+def _hash(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
+    found = hashlib.sha256()
+    for chunk in _chunks(archive, info):
+        found.update(chunk)
+    return found.hexdigest()
+
+
+def _small(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    if info.file_size > MAX_SMALL:
+        raise _unsafe(info.filename)
+    return b"".join(_chunks(archive, info))
+
+
+def _check_manifest(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], hashes: dict[str, str]) -> None:
+    manifest = members.get("manifest-sha256.txt")
+    if manifest is None or "bagit.txt" not in members:
+        raise FormatError("not a bag", code="bundle-incomplete", name="manifest-sha256.txt")
+    lines = _small(archive, manifest).decode("utf-8").split("\n")
+    listed = dict[str, str]()
+    for line in lines[:-1]:
+        code, gap, name = line.partition("  ")
+        if not gap or name in listed or lines[-1]:
+            raise FormatError("the manifest is not in order", code="bundle-incomplete", name="manifest-sha256.txt")
+        listed[name] = code
+    for name in listed.keys() ^ hashes.keys():
+        raise FormatError(f"{name} is not both in the manifest and in the bag", code="bundle-incomplete", name=name)
+    for name, code in listed.items():
+        if hashes[name] != code:
+            raise FormatError(f"{name} is not the file of the manifest", code="bundle-differs", name=name)
+
+
+def _assembled(small: dict[str, bytes], hashes: dict[str, str]) -> Bundle:
+    for name in ("data/roster.jsonl", "data/policy", "data/checkpoint"):
+        if name not in small:
+            raise FormatError(f"{name} is missing", code="bundle-incomplete", name=name)
+    acts: dict[int, BundledAct] = {}
+    for name, data in small.items():
+        if name.endswith("/proof.tlog-proof"):
+            index = parse_decimal(name.split("/")[2])
+            acts[index] = BundledAct(index, data)
+    for name, code in hashes.items():
+        found = _DOCUMENT.fullmatch(name)
+        if found and parse_decimal(found[1]) in acts:
+            acts[parse_decimal(found[1])].documents[found[2]] = code
+    chain = tuple(roster_lines(small["data/roster.jsonl"]))
+    ordered = tuple(acts[index] for index in sorted(acts))
+    return Bundle(ordered, chain, small["data/policy"], small["data/checkpoint"], len(hashes))
+
+
+def _unsafe(what: str) -> FormatError:
+    return FormatError(f"not a bundle that is safe to read: {what}", code="bundle-unsafe", name=what[:200])

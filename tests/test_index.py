@@ -1,0 +1,84 @@
+"""The index: what was added is found again by reference, id, number, document and relation, and in its look-up buckets."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from ledger.index import Index, look_up_values
+from ledger.records.numbers import number_hash
+from tests.city import City
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> City:
+    """A city with three acts: one, one that amends it with the same document, one without a number."""
+    city = City(tmp_path / "kota")
+    first, _ = city.publish(documents={"a.pdf": b"a", "b.pdf": b"b"}, number="188/1 Tahun 2026")
+    city.publish(documents={"a.pdf": b"a"}, relations=[{"type": "amends", "ref": first.ref}])
+    city.publish(number=None, unnumbered_reason="belum", relations=[{"type": "follows", "ref": first.ref}])
+    return city
+
+
+def test_found_again(city: City) -> None:
+    """One act by its reference, id and index is the same act."""
+    for index, record in city.records.items():
+        act = city.acts.by_ref(record.ref)
+        assert act is not None
+        assert act == city.acts.by_id(record.id) == city.acts.by_index(index)
+        assert (act.index, act.id, act.title, act.signers) == (index, record.id, record.data["title"], (city.clerk,))
+        assert act.relations == tuple((one["type"], one["ref"]) for one in record.relations)
+    assert [act.index for act in city.acts.all()] == list(city.records)
+
+
+def test_not_found(city: City) -> None:
+    """What is not there is None or empty."""
+    index: Index = city.acts
+    assert index.by_ref("00000000000") is index.by_id("0" * 64) is index.by_index(0) is None
+    assert index.by_number(("sk", "setda", "9", "2026")) == index.by_document("0" * 64) == index.relating_to("x") == []
+    assert index.bucket("ref", "00") == []
+
+
+def test_by_number(city: City) -> None:
+    """Folded, in its form, office and year."""
+    (record, *_) = city.records.values()
+    assert [act.ref for act in city.acts.by_number(("sk", "setda", "188/1tahun2026", "2026"))] == [record.ref]
+    assert city.acts.by_number(("sk", "setda", "188/1tahun2026", "2025")) == []
+
+
+def test_by_document(city: City) -> None:
+    """One document may stand in many acts."""
+    both, one = (city.acts.by_document(hashlib.sha256(body).hexdigest()) for body in (b"a", b"b"))
+    assert [act.index for act in both] == list(city.records)[:2]
+    assert [act.index for act in one] == list(city.records)[:1]
+
+
+def test_relating_to(city: City) -> None:
+    """What names an act, oldest first."""
+    first, second, third = city.records.values()
+    assert [(kind, act.ref) for kind, act in city.acts.relating_to(first.ref)] == [("amends", second.ref), ("follows", third.ref)]
+
+
+def test_buckets(city: City) -> None:
+    """Each act stands under its documents, its number, its own reference and those it names."""
+    first, second, third = city.records.values()
+    starts = list(city.records)
+    assert set(look_up_values(second)) >= {("ref", first.ref[:2], first.ref), ("ref", second.ref[:2], second.ref)}
+    lines = city.acts.bucket("ref", first.ref[:2])
+    assert [line for line in lines if line[0] == first.ref] == [(first.ref, index) for index in starts]
+    value = number_hash("188/1 Tahun 2026")
+    assert city.acts.bucket("number", value[:3]) == [(value, starts[0])]
+    assert not any(kind == "number" for kind, _, _ in look_up_values(third))
+    newest = city.acts.buckets(starts[2], starts[2] + 1)
+    assert set(newest) == {(kind, prefix) for kind, prefix, _ in look_up_values(third)}
+    assert city.acts.buckets(0, starts[0]) == []
+
+
+def test_one_reference_one_act(city: City) -> None:
+    """A second act under a reference or id cannot be added."""
+    (record, *_) = city.records.values()
+    with pytest.raises(sqlite3.IntegrityError):
+        city.acts.add(record, index=99, time="2026-01-05T02:00:00Z")
