@@ -22,20 +22,18 @@ LANGUAGES = ("id", "en")
 
 def say(key: str, lang: str, /, **values: object) -> str:
     """Return the sentence ``key`` (dotted path in the glossary) in ``lang``, with ``values`` in their places."""
-    entry: Any = _glossary()
-    for part in key.split("."):
-        entry = entry.get(part) if isinstance(entry, dict) else None
-    if not isinstance(entry, dict) or not isinstance(entry.get(lang), str):
-        shown = ", ".join(f"{name}={value}" for name, value in values.items())
-        return f"{key} ({shown})" if shown else key
-    shown_values = {name: escape(str(value)) for name, value in values.items()}
-    return str(entry[lang].format_map(_Values(shown_values)))
+    shown = {name: escape(str(value)) for name, value in values.items()}
+    sentence = _find(key).get(lang)
+    if not isinstance(sentence, str):
+        named = ", ".join(f"{name}={value}" for name, value in shown.items())
+        return escape(f"{key} ({named})" if named else key)
+    return sentence.format_map(_Values(shown))
 
 
 def explain(error: LedgerError, lang: str) -> str:
     """Return what ``error`` means for a person; a refusal lists all its reasons, a line each."""
     values = {"detail": error.detail, **error.values}
-    key = f"error.{error.code}" if _has(f"error.{error.code}") else f"error.{type(error).code}"
+    key = f"error.{error.code}" if _find(f"error.{error.code}") else f"error.{type(error).code}"
     lines = [say(key, lang, **values)]
     if isinstance(error, AdmissionError):
         lines += ["  - " + say_reason(one, lang) for one in error.reasons]
@@ -44,7 +42,7 @@ def explain(error: LedgerError, lang: str) -> str:
 
 def say_reason(reason: Reason, lang: str) -> str:
     """Return the sentence of one reason of a refusal."""
-    key = f"reason.{reason.code}" if _has(f"reason.{reason.code}") else f"error.{reason.code}"
+    key = f"reason.{reason.code}" if _find(f"reason.{reason.code}") else f"error.{reason.code}"
     return say(key, lang, **{"path": reason.path, "detail": str(reason), **reason.values})
 
 
@@ -60,14 +58,10 @@ def choose_language(option: str | None, env: Mapping[str, str]) -> str:
 
 
 def escape(text: str) -> str:
-    """Return ``text`` with every control, format and bidirectional character made visible, safe for a terminal."""
+    """Return ``text`` as one line that is safe for a terminal: control, format and bidirectional characters as \\u{XXXX}."""
     if text.isprintable():
         return text
-    return "".join(
-        one if one in "\n\t" or unicodedata.category(one)[0] != "C" and unicodedata.category(one) not in ("Zl", "Zp")
-        else f"\\u{{{ord(one):04X}}}"
-        for one in text
-    )  # fmt: skip
+    return "".join(f"\\u{{{ord(one):04X}}}" if _is_hidden(one) else one for one in text)
 
 
 class _Values(dict[str, str]):
@@ -80,8 +74,15 @@ def _glossary() -> dict[str, Any]:
     return tomllib.loads(resources.files("ledger").joinpath("words.toml").read_text("utf-8"))
 
 
-def _has(key: str) -> bool:
+def _find(key: str) -> dict[str, Any]:
+    """Return the entry at a dotted path, empty where there is none."""
     entry: Any = _glossary()
     for part in key.split("."):
         entry = entry.get(part) if isinstance(entry, dict) else None
-    return isinstance(entry, dict)
+    return entry if isinstance(entry, dict) else {}
+
+
+def _is_hidden(character: str) -> bool:
+    """Category C is control, format (bidirectional marks too), surrogate, private or unassigned; Zl and Zp break lines."""
+    category = unicodedata.category(character)
+    return category[0] == "C" or category in ("Zl", "Zp")

@@ -12,10 +12,10 @@ Trusted are the policy and the founding. The evidence and the source of the view
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ledger.errors import AdmissionError, FormatError, LedgerError, NewerFormatError, Reason, VerificationError
-from ledger.records.entry import Entry, chain_hash, first_prev, parse_entry
+from ledger.records.entry import Entry, chain_hash, first_prev, format_time, parse_entry
 from ledger.records.envelope import Envelope
 from ledger.records.events import ROSTER_TYPE
 from ledger.records.record import RECORD_TYPE, Record, parse_record
@@ -326,6 +326,9 @@ def _witnesses(case: Case, opened: Opened) -> None:
         case.add("witnesses", "not_checked", "no-witness-in-policy")
     elif seen:
         case.add("witnesses", "passed", "witnessed", names=", ".join(seen))
+        times = [time for name in seen if (time := opened.cosigned[name]) is not None]
+        if case.facts is not None and times:
+            case.facts = replace(case.facts, witnessed=format_time(min(times)))
     else:
         case.add("witnesses", "not_checked", "no-witness-signed", names=", ".join(names))
 

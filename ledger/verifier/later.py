@@ -16,7 +16,7 @@ from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.policy import Opened
 from ledger.verifier.acts import LookedUpActs, record_at
 from ledger.verifier.reader import View
-from ledger.verifier.trust import check_growth, follow
+from ledger.verifier.trust import check_growth, follow, keep_evidence
 from ledger.verifier.verdict import Check
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def _add_history(case: Case, checkpoint: Checkpoint) -> None:
             _compare_offline(case, checkpoint, pin.checkpoint)
     except LedgerError as error:
         case.failed("history", error)
+        if pin is not None and view is not None and error.code in ("ledger-forked", "ledger-rolled-back"):
+            keep_evidence(pin, case.proof.checkpoint, view.note)
 
 
 def _compare_offline(case: Case, checkpoint: Checkpoint, seen: Checkpoint) -> None:
@@ -63,6 +65,8 @@ def _compare_offline(case: Case, checkpoint: Checkpoint, seen: Checkpoint) -> No
         return
     if checkpoint.root != seen.root:
         roots = {"old_root": seen.root.hex()[:16], "root": checkpoint.root.hex()[:16]}
+        if case.trusted.pin is not None:
+            keep_evidence(case.trusted.pin, case.proof.checkpoint)
         case.add("history", "failed", "ledger-forked", old_size=seen.size, size=checkpoint.size, **roots)
     else:
         case.add("history", "passed", "grew", size=seen.size)

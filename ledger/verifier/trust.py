@@ -38,6 +38,7 @@ __all__ = [
     "add_pin",
     "check_growth",
     "follow",
+    "keep_evidence",
     "load_pin",
     "load_pins",
     "log_keys_changed_by",
@@ -193,7 +194,7 @@ def follow(pin: Pin, view: View) -> None:
             check_growth(seen, view)
         except ProofError as error:
             if error.code in ("ledger-rolled-back", "ledger-forked"):
-                _keep_evidence(pin, view.note)
+                keep_evidence(pin, view.note)
             raise
     if seen != view.checkpoint:
         _write(pin.folder / "checkpoint", view.note)
@@ -282,8 +283,9 @@ def _lines(envelopes: list[Envelope]) -> bytes:
     return b"".join(dump_envelope(one) + b"\n" for one in envelopes)
 
 
-def _keep_evidence(pin: Pin, note: bytes) -> None:
-    for one in (pin.note, note):
+def keep_evidence(pin: Pin, *notes: bytes) -> None:
+    """Keep signed checkpoints that contradict the newest one seen, together with it."""
+    for one in (pin.note, *notes):
         if one is not None:
             folder = pin.folder / "evidence"
             folder.mkdir(exist_ok=True)

@@ -60,6 +60,7 @@ class Facts:
     signed_on_paper: tuple[str, ...]
     published_by: tuple[str, ...]
     documents: tuple[dict[str, Any], ...]
+    witnessed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def _found(verdict: Verdict, with_document: bool, say: Say) -> str:
     facts, kind = verdict.facts, "identical" if with_document else "published"
     values: dict[str, object] = {"city": verdict.origin, "date": "?", "index": "?"}
     if facts is not None:
-        values = {"city": escape(facts.city), "date": facts.local_date, "index": facts.index}
+        values = {"city": _line(facts.city), "date": facts.local_date, "index": facts.index}
     held = [one for one in verdict.checks if one.name == "inclusion" and one.state == "passed"]
     if facts is None or not held:
         return say("verify.headline-unchecked")
@@ -158,8 +159,19 @@ def _found(verdict: Verdict, with_document: bool, say: Say) -> str:
 
 
 def _sentence(check: Check, say: Say) -> str:
-    shown = {key: escape(str(value)) for key, value in check.values.items()}
-    return say(f"check.{check.code}", **{"detail": "", **shown})
+    """Return the check's sentence: its own, or that of the refusal or error whose code it carries."""
+    shown = {key: _line(value) for key, value in {"detail": check.code, **check.values}.items()}
+    for section in ("check", "reason", "error"):
+        key = f"{section}.{check.code}"
+        found = say(key, **shown)
+        if not found.startswith(key):
+            return found
+    return say("check.other", **shown)
+
+
+def _line(value: object) -> str:
+    """Return ``value`` on one line, safe for a terminal: nobody's text may look like a line of ours."""
+    return escape(str(value).replace("\n", " ").replace("\t", " "))
 
 
 def _fact_lines(facts: Facts, say: Say) -> Iterator[str]:
@@ -173,6 +185,7 @@ def _fact_lines(facts: Facts, say: Say) -> Iterator[str]:
         ("supplier", facts.supplier),
         *((f"date-{name}", value) for name, value in facts.dates),
         ("published-here", say("fact.lag", date=facts.local_date, time=facts.time, days=facts.lag_days)),
+        ("witnessed", facts.witnessed),
         ("signed-on-paper", "; ".join(facts.signed_on_paper) or None),
         ("published-by", "; ".join(facts.published_by) or None),
         ("ref", facts.ref),
@@ -181,7 +194,7 @@ def _fact_lines(facts: Facts, say: Say) -> Iterator[str]:
     ]
     for key, value in rows:
         if value is not None:
-            yield f"  {say(f'fact.{key}')}: {escape(value)}"
+            yield f"  {say(f'fact.{key}')}: {_line(value)}"
 
 
 def _facts_json(facts: Facts | None) -> dict[str, Any] | None:

@@ -1,0 +1,150 @@
+"""``trust``, ``verify``, ``bundle`` and ``audit``: reading a published ledger and judging what it says."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ledger.commands.common import Session, json_option, ledger_option, session
+from ledger.errors import FetchError, UsageError
+
+if TYPE_CHECKING:
+    from ledger.settings import Settings
+    from ledger.verifier.choice import Choice
+    from ledger.verifier.trust import Pin
+    from ledger.verifier.verdict import Verdict
+
+__all__ = ["audit", "bundle", "trust", "verify"]
+
+_FILE = click.Path(path_type=Path)
+_founding = click.option("--founding", metavar="HEX", help="The ledger's founding, as the city has announced it.")
+_policy = click.option("--policy", type=_FILE, help="Check by this policy file instead of a pinned ledger.")
+
+
+@click.group()
+def trust() -> None:
+    """Pin a ledger: its policy and its founding, small enough to compare with a newspaper."""
+
+
+@trust.command("add")
+@click.argument("where")
+@_founding
+@click.option("--name", help="What to call it here. Default: from its origin.")
+@json_option
+@session
+def trust_add(here: Session, where: str, founding: str | None, name: str | None) -> int:
+    """Pin the ledger at a URL, in a folder, or in a policy file."""
+    from ledger.verifier.client import open_source
+    from ledger.verifier.trust import add_pin, propose_file, propose_source, read_policy_file
+
+    checked = re.match(r"[a-z]+://", where) is not None or Path(where).is_dir()
+    offered = propose_source(open_source(where), founding) if checked else propose_file(read_policy_file(Path(where)), founding)
+    pin = add_pin(_settings().trust_dir, offered, name=name)
+    lines = [*_pin_lines(here, pin), "", here.say("trust.compare")]
+    here.report(_pin_json(pin), lines if checked else [*lines, here.say("trust.unchecked")])
+    return 0
+
+
+@trust.command("list")
+@json_option
+@session
+def trust_list(here: Session) -> int:
+    """Show the pinned ledgers."""
+    from ledger.verifier.trust import load_pins
+
+    pins = load_pins(_settings().trust_dir)
+    lines = [line for pin in pins for line in _pin_lines(here, pin)] or [here.say("trust.none")]
+    here.report({"pinned": [_pin_json(pin) for pin in pins]}, lines)
+    return 0
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=_FILE, metavar="FILE...")
+@click.option("--proof", type=_FILE, help="The proof of this document. Default: FILE.tlog-proof, if it is there.")
+@_policy
+@_founding
+@click.option("--roster", type=_FILE, help="A roster.jsonl, to check signers without the ledger.")
+@click.option("--ref", help="Look up a reference from a paper, to compare.")
+@click.option("--number", help="Look up a number from a paper, to compare.")
+@click.option("--offline", is_flag=True, help="Ask no ledger; use what is pinned and what lies beside the file.")
+@ledger_option
+@json_option
+@session
+def verify(here: Session, files: tuple[Path, ...], proof: Path | None, policy: Path | None, founding: str | None,
+           roster: Path | None, ref: str | None, number: str | None, offline: bool) -> int:  # fmt: skip
+    """Check documents, proofs and evidence bundles; or look up what a paper says.
+
+    0: published, unchanged, signer checked. 1: false or disputed. 3: something needed could not be checked.
+    """
+    from ledger.verifier.verdict import combined_status
+
+    if not files and ref is None and number is None or (proof is not None and len(files) != 1):
+        raise UsageError("verify needs files, --ref or --number", code="missing-options", options="FILE, --ref, --number")
+    given = _Given(proof, policy, founding, roster, offline)
+    verdicts = [one for path in files for one in _verify_one(here, path, given)]
+    if ref is not None or number is not None:
+        verdicts += _verify_typed(here, given, ref, number)
+    _report(here, verdicts)
+    return combined_status(verdicts)
+
+
+@click.command()
+@click.argument("refs", nargs=-1, required=True, metavar="REF...")
+@click.option("--with-related", is_flag=True, help="Also the acts that these name or that name these, and so on.")
+@click.option("-o", "--out", type=_FILE, required=True, metavar="FILE.zip")
+@ledger_option
+@json_option
+@session
+def bundle(here: Session, refs: tuple[str, ...], with_related: bool, out: Path) -> int:
+    """Put everything that proves some acts into one file that can be checked without Bening."""
+    from ledger.records.refs import parse_ref
+    from ledger.verifier.acts import index_of_ref
+    from ledger.verifier.bundle import make_bundle, related
+    from ledger.verifier.reader import open_ledger
+
+    trusted, source = _named(here)
+    if source is None:
+        raise FetchError("no ledger to read from", code="fetch-missing", where=trusted.policy.logs[0].name, path="checkpoint")
+    view = open_ledger(source, trusted.policy, trusted.founding or "")
+    indexes = [index_of_ref(view, parse_ref(ref)) for ref in refs]
+    chosen = make_bundle(view, related(view, indexes) if with_related else indexes, out)
+    here.report({"path": str(out), "indexes": chosen}, [here.say("bundle.done", count=len(chosen), path=str(out))])
+    return 0
+
+
+@click.command()
+@click.argument("where", required=False)
+@_policy
+@_founding
+@click.option("--state", type=_FILE, metavar="DIR", help="Keep what was checked here, and go on from it next time.")
+@click.option("--strict-findings", is_flag=True, help="Exit 1 if there are findings, though everything holds.")
+@click.option("--no-documents", is_flag=True, help="Do not fetch and hash the documents.")
+@ledger_option
+@json_option
+@session
+def audit(here: Session, where: str | None, policy: Path | None, founding: str | None, state: Path | None,
+          strict_findings: bool, no_documents: bool) -> int:  # fmt: skip
+    """Check a whole ledger: every entry, signature, document and rule."""
+    import tempfile
+
+    from ledger.verifier.audit import audit as run
+    from ledger.verifier.findings import render
+
+    here.ledger = where or here.ledger
+    given = _Given(None, policy, founding, None, False)
+    trusted, source = _choose_one(here, given)
+    if source is None or trusted.founding is None:
+        raise UsageError("an audit needs a ledger and its founding", code="founding-unknown")
+    if not trusted.pinned:
+        here.note(here.say("verify.not-pinned-loud", location=source.location))
+    with contextlib.ExitStack() as stack:
+        kept = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bening-audit-")))
+        found = run(source, trusted.policy, trusted.founding, state_dir=kept, documents=not no_documents, progress=_progress(here))
+        here.report(found.to_json(here.say), render(found, here.say))
+    status = found.verdict.exit_status()
+    return 1 if strict_findings and found.findings and status == 0 else status

@@ -1,0 +1,92 @@
+"""Which ledger to check against: a policy file, a named source, or the pinned ledgers, in this order.
+
+A source that is not pinned is checked by its own policy, and the verdict says so and is never complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from ledger.errors import FetchError, UsageError
+from ledger.records.envelope import Envelope
+from ledger.tlog.policy import parse_policy, policy_founding
+from ledger.verifier.bundle import Bundle
+from ledger.verifier.case import Trusted
+from ledger.verifier.client import Source, fetch_checkpoint, fetch_policy, open_source
+from ledger.verifier.trust import Pin, load_pins
+from ledger.verifier.verdict import Verdict
+from ledger.verifier.verify import proof_origin, verify_file
+
+__all__ = ["Choice", "choose", "choose_source", "verify_choices"]
+
+Choice = tuple[Trusted, Source | None]
+
+
+def choose(trust: Path, given: Bundle | bytes | None, *, policy: bytes | None, founding: str | None,
+           location: str | None, roster: tuple[Envelope, ...] = (), offline: bool = False) -> list[Choice]:  # fmt: skip
+    """Return what to check against, the likeliest first; never empty.
+
+    Raises:
+        UsageError: nothing is trusted and nothing was named (``nothing-pinned``).
+        FetchError, FormatError, StoreError: what was named cannot be read.
+    """
+    if policy is not None:
+        source = None if location is None or offline else open_source(location)
+        return [(Trusted(parse_policy(policy), founding or policy_founding(policy), None, roster), source)]
+    if location is not None:
+        return [choose_source(trust, location, founding, roster)]
+    origin, pins = proof_origin(given), load_pins(trust)
+    chosen = [pin for pin in pins if origin is None or pin.origin == origin] or pins
+    if chosen:
+        return [(_trusted(pin, roster), None if offline else _source_of(pin)) for pin in chosen]
+    if isinstance(given, Bundle):
+        return [(Trusted(parse_policy(given.policy), policy_founding(given.policy), None, roster, pinned=False), None)]
+    raise UsageError("nothing is pinned", code="nothing-pinned")
+
+
+def choose_source(trust: Path, location: str, founding: str | None = None, roster: tuple[Envelope, ...] = ()) -> Choice:
+    """Return the pin that goes with a location (a pin's name, a folder or a URL), else the location's own policy.
+
+    Raises:
+        FetchError, FormatError: it cannot be read.
+    """
+    pins = load_pins(trust)
+    named = next((pin for pin in pins if pin.name == location), None)
+    if named is not None:
+        return _trusted(named, roster), _source_of(named)
+    source = open_source(location)
+    claimed = fetch_checkpoint(source).partition(b"\n")[0].decode("utf-8", "replace")
+    pin = next((one for one in pins if claimed == one.origin or one.location == source.location), None)
+    if pin is not None:
+        return _trusted(pin, roster), source
+    data = fetch_policy(source)
+    return Trusted(parse_policy(data), founding or policy_founding(data), None, roster, pinned=False), source
+
+
+def verify_choices(path: Path, choices: Sequence[Choice], proof: bytes | None = None) -> list[Verdict]:
+    """Return the verdicts of the first choice that knows the file; if none does, those of the likeliest.
+
+    Raises:
+        FetchError: the file cannot be read.
+    """
+    found = []
+    for trusted, source in choices:
+        verdicts = verify_file(path, trusted=trusted, source=source, proof=proof)
+        if any(one.facts is not None or one.exit_status() == 1 for one in verdicts):
+            return verdicts
+        found.append(verdicts)
+    return found[0]
+
+
+def _trusted(pin: Pin, roster: tuple[Envelope, ...]) -> Trusted:
+    return Trusted(pin.policy, pin.founding, pin, roster)
+
+
+def _source_of(pin: Pin) -> Source | None:
+    if pin.location is None:
+        return None
+    with contextlib.suppress(FetchError):
+        return open_source(pin.location)
+    return None
