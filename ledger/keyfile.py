@@ -8,7 +8,9 @@ A log has two keys in two files: ``log.pem`` (Ed25519) and ``log.pem.mldsa44`` (
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.errors import FormatError, KeyFileError
 from ledger.keys import PublicKey
+from ledger.words import escape
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
@@ -36,6 +39,8 @@ __all__ = [
 
 _MLDSA = ".mldsa44"
 _MOST = 64 * 1024
+_PRIVATE = re.compile(rb"^-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----", re.MULTILINE)
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # what file systems of USB sticks say to link(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +84,10 @@ def new_key(path: Path, passphrase: bytes | None, name: str | None = None, *, un
     public_path = path.with_name(path.name + ".pub")
     _check_new(path, public_path)
     made = Ed25519PrivateKey.generate()
-    _write_new(path, _pem(made, passphrase, path, unencrypted=unencrypted), 0o600)
+    secret = _pem(made, passphrase, path, unencrypted=unencrypted)
     public = PublicKey.from_raw(made.public_key().public_bytes_raw())
-    comment = f"# {name}\n" if name else ""
-    _write_new(public_path, (comment + public.pem()).encode("utf-8"), 0o644)
+    comment = f"# {escape(name)}\n" if name else ""
+    _write_pair((path, secret, 0o600), (public_path, (comment + public.pem()).encode("utf-8"), 0o644))
     return public
 
 
@@ -97,8 +102,10 @@ def new_log_keys(path: Path, passphrase: bytes | None, *, unencrypted: bool = Fa
 
     second = path.with_name(path.name + _MLDSA)
     _check_new(path, second)
-    for place, made in ((path, Ed25519PrivateKey.generate()), (second, MLDSA44PrivateKey.generate())):
-        _write_new(place, _pem(made, passphrase, place, unencrypted=unencrypted), 0o600)
+    _write_pair(
+        (path, _pem(Ed25519PrivateKey.generate(), passphrase, path, unencrypted=unencrypted), 0o600),
+        (second, _pem(MLDSA44PrivateKey.generate(), passphrase, second, unencrypted=unencrypted), 0o600),
+    )
 
 
 def load_private(path: Path, passphrase: bytes | None) -> PrivateKey:
@@ -141,7 +148,7 @@ def load_public(path: Path) -> PublicKey:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
     data = _read(path)
-    if b"PRIVATE KEY" in data:
+    if _PRIVATE.search(data):
         raise KeyFileError(f"{path} is a private key", code="key-not-public", path=str(path))
     with _translated(path):
         loaded = load_pem_public_key(data)
@@ -161,7 +168,7 @@ def load_any(path: Path, passphrase: bytes | None) -> Any:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     data = _read(path)
-    if b"PRIVATE KEY" not in data:
+    if not _PRIVATE.search(data):
         raise KeyFileError(f"{path} is no private key", code="key-not-private", path=str(path))
     encrypted = b"ENCRYPTED" in data
     if encrypted and not passphrase:
@@ -177,14 +184,14 @@ def is_encrypted(path: Path) -> bool:
 
 def is_private(path: Path) -> bool:
     """Tell whether a key file holds a private key."""
-    return b"PRIVATE KEY" in _read(path)
+    return _PRIVATE.search(_read(path)) is not None
 
 
 def _read(path: Path) -> bytes:
     try:
         with open(path, "rb") as file:
             data = file.read(_MOST + 1)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise KeyFileError(f"{path}: {error}", code="key-not-found", path=str(path)) from None
     if len(data) > _MOST:
         raise KeyFileError(f"{path} is no key file", code="key-unreadable", path=str(path))
@@ -201,34 +208,62 @@ def _pem(key: Any, passphrase: bytes | None, path: Path, *, unencrypted: bool) -
 
     if not passphrase and not unencrypted:
         raise KeyFileError(f"{path} needs a passphrase", code="key-missing-passphrase", path=str(path))
-    guard = BestAvailableEncryption(passphrase) if passphrase and not unencrypted else NoEncryption()
+    guard = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
     with _translated(path, "key-passphrase"):
         return bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, guard))
 
 
 def _check_new(*paths: Path) -> None:
     for path in paths:
-        if path.exists():
+        if os.path.lexists(path):
             raise KeyFileError(f"{path} exists", code="key-exists", path=str(path))
 
 
+def _write_pair(first: tuple[Path, bytes, int], second: tuple[Path, bytes, int]) -> None:
+    """Write two new files or none: half a pair would stand in the way of the next attempt."""
+    _write_new(*first)
+    try:
+        _write_new(*second)
+    except KeyFileError:
+        first[0].unlink()
+        raise
+
+
 def _write_new(path: Path, data: bytes, mode: int) -> None:
-    """Write a new file durably; link(2) refuses to replace one that has come meanwhile."""
+    """Write a new file durably: it appears whole or not at all, and never in place of another."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(beside, path)
+        _write_exclusively(beside, data, mode)
+        try:
+            os.link(beside, path)  # unlike rename(2), link(2) refuses to replace a file that has come meanwhile
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            _write_exclusively(path, data, mode)
+        _flush_folder(path.parent)
     except FileExistsError:
         raise KeyFileError(f"{path} exists", code="key-exists", path=str(path)) from None
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise KeyFileError(f"{path}: {error}", code="key-unwritable", path=str(path), problem=str(error)) from None
     finally:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             beside.unlink()
+
+
+def _write_exclusively(path: Path, data: bytes, mode: int) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager
@@ -238,5 +273,5 @@ def _translated(path: Path, code: str = "key-unreadable") -> Iterator[None]:
         yield
     except KeyFileError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # OpenSSL's complaints arrive as several types, none of them promised
         raise KeyFileError(f"{path}: {error}", code=code, path=str(path)) from None

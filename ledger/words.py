@@ -58,7 +58,7 @@ def choose_language(option: str | None, env: Mapping[str, str]) -> str:
 
 
 def escape(text: str) -> str:
-    """Return ``text`` as one line that is safe for a terminal: control, format and bidirectional characters as \\u{XXXX}."""
+    r"""Return ``text`` as one line that is safe for a terminal: control, format and bidirectional characters as \u{XXXX}."""
     if text.isprintable():
         return text
     return "".join(f"\\u{{{ord(one):04X}}}" if _is_hidden(one) else one for one in text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from ledger.commands.common import Session, json_option, ledger_option, session
 from ledger.errors import FetchError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ledger.settings import Settings
     from ledger.verifier.choice import Choice
     from ledger.verifier.trust import Pin
@@ -111,6 +114,8 @@ def bundle(here: Session, refs: tuple[str, ...], with_related: bool, out: Path) 
     if source is None:
         raise FetchError("no ledger to read from", code="fetch-missing", where=trusted.policy.logs[0].name, path="checkpoint")
     view = open_ledger(source, trusted.policy, trusted.founding or "")
+    if not trusted.pinned:
+        here.note(here.say("verify.not-pinned-loud", location=source.location))
     indexes = [index_of_ref(view, parse_ref(ref)) for ref in refs]
     chosen = make_bundle(view, related(view, indexes) if with_related else indexes, out)
     here.report({"path": str(out), "indexes": chosen}, [here.say("bundle.done", count=len(chosen), path=str(out))])
@@ -148,3 +153,133 @@ def audit(here: Session, where: str | None, policy: Path | None, founding: str |
         here.report(found.to_json(here.say), render(found, here.say))
     status = found.verdict.exit_status()
     return 1 if strict_findings and found.findings and status == 0 else status
+
+
+class _Given:
+    """What the options of one run name."""
+
+    def __init__(self, proof: Path | None, policy: Path | None, founding: str | None, roster: Path | None, offline: bool) -> None:
+        from ledger.verifier.client import roster_lines
+        from ledger.verifier.trust import read_policy_file
+
+        self.proof = None if proof is None else _bytes_of(proof)
+        self.policy = None if policy is None else read_policy_file(policy)
+        self.founding, self.offline = founding, offline
+        self.roster = () if roster is None else tuple(roster_lines(_bytes_of(roster)))
+
+
+def _choices(here: Session, given: _Given, path: Path | None) -> list[Choice]:
+    from ledger.verifier.choice import choose
+    from ledger.verifier.verify import read_given
+
+    found = None if path is None else read_given(path, given.proof)
+    settings = _settings()
+    return choose(settings.trust_dir, found, policy=given.policy, founding=given.founding, location=_location(here, settings),
+                  roster=given.roster, offline=given.offline)  # fmt: skip
+
+
+def _choose_one(here: Session, given: _Given) -> Choice:
+    return _choices(here, given, None)[0]
+
+
+def _named(here: Session) -> Choice:
+    return _choose_one(here, _Given(None, None, None, None, False))
+
+
+def _verify_one(here: Session, path: Path, given: _Given) -> list[Verdict]:
+    from ledger.verifier.choice import verify_choices
+
+    choices = _choices(here, given, path)
+    for trusted, source in choices:
+        if not trusted.pinned:
+            here.note(here.say("verify.not-pinned-loud", location=source.location if source else str(path)))
+    return verify_choices(path, choices, given.proof)
+
+
+def _verify_typed(here: Session, given: _Given, ref: str | None, number: str | None) -> list[Verdict]:
+    from ledger.records.refs import parse_ref
+    from ledger.verifier.reader import open_ledger
+    from ledger.verifier.verify import verify_typed
+
+    trusted, source = _choose_one(here, given)
+    if source is None:
+        raise UsageError("no ledger to ask", code="nothing-pinned")
+    view = open_ledger(source, trusted.policy, trusted.founding or "")
+    return verify_typed(view, trusted, ref=None if ref is None else parse_ref(ref), number=number)
+
+
+def _report(here: Session, verdicts: list[Verdict]) -> None:
+    from ledger.verifier.verdict import combined_status, render
+
+    lines: list[str] = []
+    for one in verdicts:
+        head = [here.say("verify.subject", subject=one.subject)] if len(verdicts) > 1 else []
+        typed = one.check("document") is None and one.facts is not None
+        lines += [*head, *render(one, here.say), *([here.say("verify.compare")] if typed else []), ""]
+    found = [one.to_json(here.say) for one in verdicts]
+    here.report({"status": combined_status(verdicts), "verdicts": found}, lines[:-1])
+
+
+def _settings() -> Settings:
+    from ledger.settings import Settings
+
+    return Settings.load(os.environ)
+
+
+def _location(here: Session, settings: Settings) -> str | None:
+    """Return the ledger that ``-L`` names: a pin's name as it is, otherwise as the settings have it; None without ``-L``."""
+    if here.ledger is None or (settings.trust_dir / here.ledger / "policy").is_file():
+        return here.ledger
+    return str(settings.locate(here.ledger).value)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FetchError(f"{path}: {error}", code="file-unreadable", path=str(path), problem=str(error.strerror)) from None
+
+
+def _pin_lines(here: Session, pin: Pin) -> list[str]:
+    witnesses = _witnesses(pin)
+    lines = [here.say("trust.pinned", name=pin.name), here.say("trust.origin", origin=pin.origin)]
+    lines.append(here.say("trust.founding", founding=pin.founding))
+    lines += [here.say("trust.key", kind=kind, key=key) for kind, key in _key_ids(pin)]
+    lines.append(here.say("trust.witnesses", names=", ".join(witnesses)) if witnesses else here.say("trust.no-witness"))
+    return lines if pin.checkpoint is None else [*lines, here.say("trust.seen", size=pin.checkpoint.size)]
+
+
+def _pin_json(pin: Pin) -> dict[str, object]:
+    checkpoint = pin.checkpoint
+    return {
+        "name": pin.name,
+        "origin": pin.origin,
+        "founding": pin.founding,
+        "keys": dict(_key_ids(pin)),
+        "witnesses": _witnesses(pin),
+        "location": pin.location,
+        "size": None if checkpoint is None else checkpoint.size,
+    }
+
+
+def _key_ids(pin: Pin) -> list[tuple[str, str]]:
+    """Return the kinds of the log's keys, and what a newspaper prints of them: the SHA-256 of each vkey's key."""
+    import hashlib
+
+    from ledger.tlog.note import parse_vkey
+
+    keys = [parse_vkey(one) for one in pin.vkeys]
+    return [("Ed25519" if len(one.key) == 32 else "ML-DSA-44", f"{one.key_id.hex()} {hashlib.sha256(one.key).hexdigest()}") for one in keys]
+
+
+def _witnesses(pin: Pin) -> list[str]:
+    from ledger.tlog.policy import LOG_PQ
+
+    return [name for name in pin.policy.witnesses if name != LOG_PQ]
+
+
+def _progress(here: Session) -> Callable[[int, int], None] | None:
+    """Count on a terminal, quietly in a pipe."""
+    if here.json or not sys.stderr.isatty():
+        return None
+    return lambda done, size: click.echo(f"\r{done}/{size}", err=True, nl=done == size)

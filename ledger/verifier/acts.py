@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from ledger.errors import AdmissionError, FormatError, NewerFormatError
+from ledger.errors import AdmissionError, FetchError, FormatError, NewerFormatError
 from ledger.records.entry import Entry, parse_entry
 from ledger.records.numbers import number_hash
 from ledger.records.record import RECORD_TYPE, Record, parse_record
@@ -17,7 +17,7 @@ from ledger.records.replay import Act, NumberKey, act_of
 from ledger.verifier.client import look_up
 from ledger.verifier.reader import View
 
-__all__ = ["LookedUpActs", "indexes_of_number", "indexes_of_ref", "record_at"]
+__all__ = ["LookedUpActs", "index_of_ref", "indexes_of_number", "indexes_of_ref", "record_at"]
 
 
 def record_at(view: View, index: int) -> tuple[Entry, Record] | None:
@@ -38,6 +38,19 @@ def record_at(view: View, index: int) -> tuple[Entry, Record] | None:
 def indexes_of_ref(view: View, ref: str) -> list[int]:
     """Return the hinted indexes, inside this view, of the act of ``ref`` and of those that name it."""
     return [index for index in look_up(view.source, "ref", ref[:2], ref) if index < view.size]
+
+
+def index_of_ref(view: View, ref: str) -> int:
+    """Return the index of the act that carries ``ref``.
+
+    Raises:
+        FetchError: no act is found under it (``act-not-found``), or the look-up could not be read.
+    """
+    for index in indexes_of_ref(view, ref):
+        found = record_at(view, index)
+        if found is not None and found[1].ref == ref:
+            return index
+    raise FetchError(f"no act {ref}", code="act-not-found", ref=ref)
 
 
 def indexes_of_number(view: View, number: str) -> list[int]:

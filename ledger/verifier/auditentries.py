@@ -7,7 +7,6 @@ is what can only be judged by knowing it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NoReturn
 
 from ledger.errors import AdmissionError, FormatError, LedgerError, NewerFormatError, Reason
@@ -15,6 +14,7 @@ from ledger.records.entry import NO_ROSTER, Entry, first_prev, parse_entry
 from ledger.records.events import ROSTER_TYPE
 from ledger.records.record import RECORD_TYPE, Record, parse_record
 from ledger.records.replay import judge
+from ledger.records.roster import apply_roster
 from ledger.tlog.merkle import leaf_hash
 from ledger.verifier.auditstate import AuditState
 
@@ -24,19 +24,19 @@ _ABOUT_SIGNATURES = ("bad-signature", "signatures-are-not-the-signers")
 _NEEDS_EARLIER_ACTS = ("unknown-target", "number-used")
 
 
-@dataclass(frozen=True, slots=True)
 class EntryFault(Exception):  # noqa: N818 (what it carries is a fault of the ledger, not an error of this program)
     """Entry ``index`` is false: the ``check`` that it fails, the ``code`` of the sentence, and the reasons against it."""
 
-    check: str
-    code: str
-    index: int
-    detail: str = ""
-    reasons: tuple[Reason, ...] = ()
+    def __init__(self, check: str, code: str, index: int, detail: str = "", reasons: tuple[Reason, ...] = ()) -> None:
+        super().__init__(f"entry {index}: {code} {detail}")
+        self.check, self.code, self.index, self.detail, self.reasons = check, code, index, detail, reasons
 
 
 class EntryReplay:
-    """Reads entries onto a state, inside the caller's transaction; raises at the first that is false, before keeping it."""
+    """Reads entries onto a state, inside the caller's transaction; raises at the first that is false, before keeping it.
+
+    The state's ``head`` moves with each entry; the caller saves it at the end of the transaction.
+    """
 
     def __init__(self, state: AuditState, origin: str) -> None:
         self.state, self.origin = state, origin
@@ -62,14 +62,14 @@ class EntryReplay:
         roster, blind = self._keep(index, entry, blind)
         leaf = leaf_hash(data)
         self.state.add_entry(index, leaf, entry.time)
-        self.state.save(self.state.head.grown(leaf, time=entry.time, roster=roster, blind=blind))
+        self.state.head = self.state.head.grown(leaf, time=entry.time, roster=roster, blind=blind)
 
     def _keep_newer(self, index: int, data: bytes, error: LedgerError) -> None:
         head = self.state.head
         leaf = leaf_hash(data)
         self.state.add_unchecked(index, "newer-format", str(error))
         self.state.add_entry(index, leaf, head.time)
-        self.state.save(head.grown(leaf, blind=head.blind or "entry"))
+        self.state.head = head.grown(leaf, blind=head.blind or "entry")
 
     def _check_chain(self, index: int, entry: Entry) -> None:
         head = self.state.head
@@ -115,9 +115,10 @@ class EntryReplay:
         return newest, ""
 
     def _keep_roster(self, index: int, entry: Entry) -> None:
-        self.state.add_roster(entry.envelope, index=index)
-        if self.state.roster.origin != self.origin:
-            raise EntryFault("founding", "other-origin-inside", index, self.state.roster.origin)
+        after = apply_roster(self.state.roster, entry.envelope, index=index)
+        if after.origin != self.origin:
+            raise EntryFault("founding", "other-origin-inside", index, after.origin)
+        self.state.add_roster(entry.envelope, after, index=index)
 
     def _keep_unjudged(self, index: int, entry: Entry, code: str, detail: str) -> None:
         """Count the entry as not checked; its documents and look-ups are still looked for."""
@@ -134,7 +135,7 @@ class EntryReplay:
         """Raise the fault, after making sure that it is the ledger's and not this machine's."""
         if self.resumed:
             self.state.check_index()
-        name = "signature" if all(reason.code in _ABOUT_SIGNATURES for reason in reasons) else "authority"
+        name = "signature" if any(reason.code in _ABOUT_SIGNATURES for reason in reasons) else "authority"
         raise EntryFault(name, "entry-not-allowed", index, "; ".join(map(str, reasons)), tuple(reasons))
 
 

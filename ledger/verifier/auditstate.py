@@ -117,10 +117,10 @@ class AuditState:
         wanted += [("look-up", f"{kind}/{prefix}") for kind, prefix in rows]
         self.connection.executemany("INSERT OR IGNORE INTO todo VALUES (?, ?)", wanted)
 
-    def add_roster(self, envelope: Envelope, *, index: int) -> None:
-        """Keep a roster payload, and apply it."""
+    def add_roster(self, envelope: Envelope, after: Roster, *, index: int) -> None:
+        """Keep a roster payload, and the roster ``after`` it."""
         self.connection.execute("INSERT INTO rosters VALUES (?, ?)", (index, dump_envelope(envelope)))
-        self.roster = apply_roster(self.roster, envelope, index=index)
+        self.roster = after
 
     def add_unchecked(self, index: int, code: str, detail: str) -> None:
         """Keep that an entry could not be judged here."""

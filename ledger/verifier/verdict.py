@@ -17,12 +17,12 @@ from typing import Any, Literal
 from ledger.errors import FetchError, LedgerError, NewerFormatError, StoreError
 from ledger.words import escape
 
-__all__ = ["Check", "Facts", "Say", "State", "Verdict", "check_of", "combined_status", "render"]
+__all__ = ["REQUIRED", "Check", "Facts", "Say", "State", "Verdict", "check_of", "combined_status", "render"]
 
 State = Literal["passed", "failed", "disputed", "not_checked"]
 Say = Callable[..., str]
 
-_ALWAYS_REQUIRED = ("checkpoint", "inclusion", "founding", "signature", "authority")
+REQUIRED = ("checkpoint", "inclusion", "founding", "signature", "authority")
 _REQUIRED_IF_THERE = ("document", "pinned", "bag", "roster")
 _MARKS: dict[State, str] = {"passed": "+", "failed": "x", "disputed": "!", "not_checked": "?"}
 _NEVER_CHECKED = ("lawful", "certified-signature")
@@ -65,7 +65,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is known about ``subject``: the ``checks`` in the order of the plan, the act's ``facts``, later ``notices``."""
+    """What is known about ``subject``: the ``checks`` in the order of the plan, the act's ``facts``, later ``notices``.
+
+    ``required`` names the checks without which nothing is concluded (an audit has others than one act).
+    """
 
     subject: str
     checks: tuple[Check, ...]
@@ -73,6 +76,7 @@ class Verdict:
     notices: tuple[Check, ...] = ()
     origin: str = ""
     founding: str = ""
+    required: tuple[str, ...] = REQUIRED
 
     def check(self, name: str) -> Check | None:
         """Return the first check of that name."""
@@ -86,8 +90,8 @@ class Verdict:
 
     def unchecked(self) -> list[str]:
         """Return the names of the required checks that nobody made."""
-        missing = [name for name in _ALWAYS_REQUIRED if self.check(name) is None]
-        required = (*_ALWAYS_REQUIRED, *_REQUIRED_IF_THERE)
+        missing = [name for name in self.required if self.check(name) is None]
+        required = (*self.required, *_REQUIRED_IF_THERE)
         return missing + [one.name for one in self.checks if one.state == "not_checked" and one.name in required]
 
     def to_json(self, say: Say) -> dict[str, Any]:

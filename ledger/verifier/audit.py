@@ -1,0 +1,314 @@
+"""The audit: everything that a published ledger says, read and recomputed, against a pinned policy and founding.
+
+    1 checkpoint   signed and cosigned as the policy asks
+    2 history      it continues what this audit has seen before (RFC 6962, 2.1.2); if not, both checkpoints are kept
+    3 inclusion    the entries' own hashes make the signed root, a second time beside the tiles
+    4 chain        each entry names the one before, and time does not run backwards
+    5 founding     entry 0 is the pinned founding
+    6 signature, authority   every act and roster payload, judged by ``records.replay`` as admission did
+    7 log-key, roster, policy, look-up, document   the files beside the tree
+    8 disputed     acts whose signer's key was revoked from before them on, until the authority reaffirms them
+
+The state folder keeps what has been read: a later run reads only what is new, says again what was false, and never moves
+past a false entry. Findings (``ledger.verifier.findings``) are apart from the verdict and never change it.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ledger.errors import FetchError, LedgerError, ProofError, Reason
+from ledger.tlog.merkle import check_consistency
+from ledger.tlog.policy import LOG_PQ, Policy
+from ledger.tlog.tiles import TILE_WIDTH
+from ledger.verifier.auditentries import EntryFault, EntryReplay
+from ledger.verifier.auditfiles import (
+    check_documents,
+    check_log_key,
+    check_look_ups,
+    check_policy_file,
+    check_roster_file,
+    check_tiles,
+)
+from ledger.verifier.auditstate import AuditState, open_state
+from ledger.verifier.client import Source
+from ledger.verifier.findings import Finding, find
+from ledger.verifier.reader import View, open_ledger
+from ledger.verifier.verdict import Check, Say, Verdict, check_of
+
+__all__ = ["AuditReport", "AuditVerdict", "audit", "render"]
+
+Progress = Callable[[str, int, int], None]
+_MARKS = {"passed": "+", "failed": "x", "disputed": "!", "not_checked": "?"}
+_AS_ASKED = ("documents-left-out",)
+_PLAN = ("checkpoint", "history", "inclusion", "chain", "founding", "signature", "authority")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerdict(Verdict):
+    """The verdict on a whole ledger: everything that was not checked counts, but what the caller left out."""
+
+    def unchecked(self) -> list[str]:
+        """Return the names of the checks that could not be made."""
+        return [one.name for one in self.checks if one.state == "not_checked" and one.code not in _AS_ASKED]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What an audit found: ``size`` entries audited in all, ``new_entries`` of them now; ``reasons`` against a false one."""
+
+    verdict: AuditVerdict
+    findings: tuple[Finding, ...]
+    size: int
+    new_entries: int
+    reasons: tuple[Reason, ...] = ()
+    disputed: tuple[str, ...] = ()
+
+    def exit_status(self, *, strict_findings: bool = False) -> int:
+        """Return 0, 1 or 3 (design, section 7); findings count only where they are asked to."""
+        status = self.verdict.exit_status()
+        return 1 if status == 0 and strict_findings and self.findings else status
+
+    def to_json(self, say: Say) -> dict[str, Any]:
+        """Return the report as JSON values, every finding included."""
+        return {
+            "subject": self.verdict.subject,
+            "origin": self.verdict.origin,
+            "founding": self.verdict.founding,
+            "status": self.exit_status(),
+            "size": self.size,
+            "new_entries": self.new_entries,
+            "headline": _headline(self, say),
+            "checks": [_check_json(one, say) for one in self.verdict.checks],
+            "reasons": [{"code": one.code, "path": one.path, "values": one.values} for one in self.reasons],
+            "disputed": list(self.disputed),
+            "findings": [one.to_json(say) for one in self.findings],
+        }
+
+
+def audit(
+    source: Source,
+    policy: Policy,
+    founding: str,
+    *,
+    state_dir: Path,
+    documents: bool = True,
+    progress: Progress | None = None,
+    now: int | None = None,
+) -> AuditReport:
+    """Return the report on everything that ``source`` publishes, resuming from ``state_dir``.
+
+    ``progress`` is told ("entries" or "documents", done, total); ``now`` is POSIX seconds, for entries ahead of it.
+
+    Raises:
+        StoreError: the state folder is damaged, another ledger's, or in use; nothing is said about the ledger then.
+    """
+    with open_state(state_dir, founding) as state:
+        run = _Run(source, policy, state, documents, progress or (lambda what, done, total: None))
+        run.execute()
+        when = int(datetime.datetime.now(datetime.UTC).timestamp()) if now is None else now
+        return run.report(find(state, now=when))
+
+
+class _Run:
+    """One run: the checks so far, in the order of the plan."""
+
+    def __init__(self, source: Source, policy: Policy, state: AuditState, documents: bool, progress: Progress) -> None:
+        self.source, self.policy, self.state = source, policy, state
+        self.with_documents, self.progress = documents, progress
+        self.began_at = state.head.size
+        self.checks: list[Check] = []
+        self.reasons: tuple[Reason, ...] = ()
+        self.disputed: tuple[str, ...] = ()
+
+    def execute(self) -> None:
+        """Go through the plan until something keeps the rest from meaning anything."""
+        self.checks += [_kept_conviction(one.files) for one in self.state.evidence()]
+        view = self._open()
+        if view is None or not self._accept_history(view) or not self._read_entries(view):
+            return
+        self.checks += [check_log_key(view, self.state), check_roster_file(view, self.state)]
+        self.checks += [check_policy_file(view, self.state), check_look_ups(view, self.state)]
+        if self.with_documents:
+            self.checks += check_documents(view, self.state, self.progress)
+        else:
+            self.checks.append(Check("document", "not_checked", "documents-left-out"))
+        self._dispute()
+
+    def report(self, findings: tuple[Finding, ...]) -> AuditReport:
+        """Return the report."""
+        made = {one.name for one in self.checks}
+        missing = [Check(name, "not_checked", "not-reached", {"check": name}) for name in _PLAN if name not in made]
+        verdict = AuditVerdict(
+            self.source.location,
+            (*self.checks, *missing),
+            origin=self.state.roster.origin,
+            founding=self.state.head.founding,
+        )
+        size = self.state.head.size
+        return AuditReport(verdict, findings, size, size - self.began_at, self.reasons, self.disputed)
+
+    def _open(self) -> View | None:
+        """Step 1: the newest checkpoint under the policy."""
+        try:
+            view = open_ledger(self.source, self.policy, self.state.head.founding)
+        except LedgerError as error:
+            self.checks.append(check_of("checkpoint", error))
+            return None
+        witnesses = sorted(name for name in view.opened.cosigned if name != LOG_PQ)
+        code = "checkpoint-witnessed" if witnesses else "checkpoint-alone"
+        values = {"size": view.size, "witnesses": ", ".join(witnesses), "origin": view.checkpoint.origin}
+        self.checks.append(Check("checkpoint", "passed", code, values))
+        return view
+
+    def _accept_history(self, view: View) -> bool:
+        """Step 2: what was seen before is still there. Keeps the checkpoint; or both, where they contradict."""
+        head = self.state.head
+        values: dict[str, object] = {"old": head.kept_size, "new": view.size}
+        try:
+            code, state = _compare(self.state, view)
+        except LedgerError as error:
+            self.checks.append(check_of("history", error))
+            return False
+        if code == "forked":
+            self.state.keep_evidence(bytes.fromhex(head.kept_note), view.note)
+            values["files"] = ", ".join(self.state.evidence()[-1].files)
+        self.checks.append(Check("history", state, code, values))
+        if state != "passed":
+            return False
+        root, note = view.checkpoint.root.hex(), view.note.hex()
+        with self.state.transaction():
+            self.state.save(replace(head, kept_size=view.size, kept_root=root, kept_note=note))
+        return True
+
+    def _read_entries(self, view: View) -> bool:
+        """Steps 3 to 6: every new entry, a bundle a transaction; stops at the first that is false."""
+        replay = EntryReplay(self.state, view.checkpoint.origin)
+        started_at = self.state.head.size
+        try:
+            while self.state.head.size < view.size:
+                self._read_bundle(view, replay)
+                self.progress("entries", self.state.head.size, view.size)
+            check_tiles(view, started_at)
+        except EntryFault as fault:
+            self._add_fault(fault)
+            return False
+        except LedgerError as error:
+            if not isinstance(error, (FetchError, ProofError)):
+                raise
+            self.checks.append(check_of("inclusion", error))
+            return False
+        if self.state.head.tree().root() != view.checkpoint.root:
+            self.checks.append(Check("inclusion", "failed", "root-differs", {"size": view.size}))
+            return False
+        self._add_entry_checks(view)
+        return True
+
+    def _read_bundle(self, view: View, replay: EntryReplay) -> None:
+        """Read the rest of one bundle; what is before a false entry is kept, with the position."""
+        start = self.state.head.size
+        end = min(view.size, (start // TILE_WIDTH + 1) * TILE_WIDTH)
+        entries = [view.entry(index) for index in range(start, end)]
+        fault: EntryFault | None = None
+        with self.state.transaction():
+            try:
+                for index, data in enumerate(entries, start):
+                    replay.read(index, data)
+            except EntryFault as found:
+                fault = found
+            self.state.save(self.state.head)
+        if fault is not None:
+            raise fault
+
+    def _add_fault(self, fault: EntryFault) -> None:
+        values: dict[str, object] = {"index": fault.index, "detail": fault.detail}
+        self.checks.append(Check(fault.check, "failed", fault.code, values))
+        self.reasons = fault.reasons
+
+    def _add_entry_checks(self, view: View) -> None:
+        size = view.size
+        self.checks.append(Check("inclusion", "passed", "entries-make-the-root", {"size": size}))
+        self.checks.append(Check("chain", "passed", "chain-holds", {"size": size}))
+        if self.state.roster.founding:
+            self.checks.append(Check("founding", "passed", "founding-holds", {"founding": self.state.head.founding}))
+        unchecked = self.state.unchecked()
+        if unchecked:
+            values: dict[str, object] = {"count": len(unchecked), "index": unchecked[0][0], "detail": unchecked[0][2]}
+            self.checks += [Check(name, "not_checked", "entries-newer", values) for name in ("signature", "authority")]
+        elif self.state.roster.founding:
+            self.checks.append(Check("signature", "passed", "signatures-hold", {"size": size}))
+            self.checks.append(Check("authority", "passed", "authority-holds", {"size": size}))
+
+    def _dispute(self) -> None:
+        """Step 8: acts of keys that were revoked from before them on, and that nobody has reaffirmed."""
+        roster = self.state.roster
+        suspects = {keyid: one.suspect_from for keyid, one in roster.enrolments.items() if one.suspect_from is not None}
+        if not suspects:
+            return
+        found = [
+            act
+            for act in self.state.index.all()
+            if act.id not in roster.reaffirmed and roster.suspects(list(act.signers), act.index)
+        ]
+        self.disputed = tuple(act.ref for act in found)
+        if found:
+            shown = ", ".join(self.disputed[:5]) + (" …" if len(found) > 5 else "")
+            self.checks.append(Check("disputed", "disputed", "acts-disputed", {"count": len(found), "examples": shown}))
+
+
+def _compare(state: AuditState, view: View) -> tuple[str, Any]:
+    """Return how the view stands to the checkpoint that was kept: a code of a sentence, and the check's state.
+
+    Raises:
+        ProofError, FetchError: the tiles could not be read or are damaged, so that nothing can be said about history.
+    """
+    head = state.head
+    kept_root = bytes.fromhex(head.kept_root)
+    if head.kept_size < 0:
+        return "history-first", "passed"
+    if view.size < head.kept_size:
+        before = state.root_at(view.size)
+        return ("rolled-back", "failed") if before in (None, view.checkpoint.root) else ("forked", "failed")
+    proof = view.prove_growth(head.kept_size)
+    try:
+        check_consistency(
+            proof, old_size=head.kept_size, new_size=view.size, old_root=kept_root, new_root=view.checkpoint.root
+        )
+    except ProofError:
+        return "forked", "failed"
+    return ("history-same" if view.size == head.kept_size else "history-grown"), "passed"
+
+
+def _kept_conviction(files: tuple[str, str]) -> Check:
+    return Check("history", "failed", "forked-before", {"files": ", ".join(files)})
+
+
+def render(report: AuditReport, say: Say) -> list[str]:
+    """Return the report's verdict as lines for people; ``findings.render`` has the findings."""
+    lines = [_headline(report, say), ""]
+    lines += [f"  {_MARKS[one.state]} {_sentence(one, say)}" for one in report.verdict.checks]
+    lines += [f"    - {say(f'reason.{one.code}', path=one.path, detail=str(one), **one.values)}" for one in report.reasons]
+    return [*lines, f"  ? {say('audit.never')}"]
+
+
+def _headline(report: AuditReport, say: Say) -> str:
+    values = {"size": report.size, "new": report.new_entries, "findings": len(report.findings)}
+    name = {0: "true", 3: "unchecked"}.get(report.verdict.exit_status())
+    if name is None:
+        name = "false" if any(one.state == "failed" for one in report.verdict.checks) else "disputed"
+    return say(f"audit.headline-{name}", **values)
+
+
+def _sentence(check: Check, say: Say) -> str:
+    values = {"detail": "", **check.values}
+    found = say(f"audit.{check.code}", **values)
+    return found if not found.startswith("audit.") else say(f"error.{check.code}", **values)
+
+
+def _check_json(check: Check, say: Say) -> dict[str, Any]:
+    values = {key: value if isinstance(value, (str, int)) else str(value) for key, value in check.values.items()}
+    return {"name": check.name, "state": check.state, "code": check.code, "values": values, "sentence": _sentence(check, say)}
