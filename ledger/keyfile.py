@@ -40,6 +40,7 @@ __all__ = [
 _MLDSA = ".mldsa44"
 _MOST = 64 * 1024
 _PRIVATE = re.compile(rb"^-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----", re.MULTILINE)
+_ENCRYPTED = re.compile(rb"^(?:-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED)", re.MULTILINE)
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # what file systems of USB sticks say to link(2)
 
 
@@ -86,7 +87,7 @@ def new_key(path: Path, passphrase: bytes | None, name: str | None = None, *, un
     made = Ed25519PrivateKey.generate()
     secret = _pem(made, passphrase, path, unencrypted=unencrypted)
     public = PublicKey.from_raw(made.public_key().public_bytes_raw())
-    comment = f"# {escape(name)}\n" if name else ""
+    comment = "# " + re.sub("-{2,}", "-", escape(name)) + "\n" if name else ""  # readers look for PEM's dashes anywhere
     _write_pair((path, secret, 0o600), (public_path, (comment + public.pem()).encode("utf-8"), 0o644))
     return public
 
@@ -170,7 +171,7 @@ def load_any(path: Path, passphrase: bytes | None) -> Any:
     data = _read(path)
     if not _PRIVATE.search(data):
         raise KeyFileError(f"{path} is no private key", code="key-not-private", path=str(path))
-    encrypted = b"ENCRYPTED" in data
+    encrypted = _ENCRYPTED.search(data) is not None
     if encrypted and not passphrase:
         raise KeyFileError(f"{path} needs a passphrase", code="key-missing-passphrase", path=str(path))
     with _translated(path, "key-passphrase" if encrypted else "key-unreadable"):
@@ -179,7 +180,7 @@ def load_any(path: Path, passphrase: bytes | None) -> Any:
 
 def is_encrypted(path: Path) -> bool:
     """Tell whether a private key file needs a passphrase."""
-    return b"ENCRYPTED" in _read(path)
+    return _ENCRYPTED.search(_read(path)) is not None
 
 
 def is_private(path: Path) -> bool:
@@ -225,7 +226,8 @@ def _write_pair(first: tuple[Path, bytes, int], second: tuple[Path, bytes, int])
     try:
         _write_new(*second)
     except KeyFileError:
-        first[0].unlink()
+        with contextlib.suppress(OSError):
+            first[0].unlink()
         raise
 
 
@@ -252,10 +254,14 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
 
 def _write_exclusively(path: Path, data: bytes, mode: int) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink()
+        raise
 
 
 def _flush_folder(folder: Path) -> None:

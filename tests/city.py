@@ -1,4 +1,4 @@
-"""A city in a folder: founds a ledger, publishes acts and writes the public folder, with ``ledger.tlog`` and ``ledger.records`` only.
+"""A city in a folder: founds a ledger, publishes acts and writes its public folder, by ``tlog`` and ``records`` only.
 
     city = City(tmp_path / "kota")
     record, index = city.publish(documents={"sk.pdf": b"%PDF ..."}, title="Penetapan ...")
@@ -13,11 +13,15 @@ honest publisher would (``check=False`` admits what should not be). To lie: chan
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
 import hashlib
+import http.server
 import shutil
 import sqlite3
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +31,7 @@ from nacl.signing import SigningKey
 from ledger.index import SCHEMA, Index, look_up_values
 from ledger.keys import PublicKey
 from ledger.records import canonical
-from ledger.records.entry import NO_ROSTER, Entry, chain_hash, dump_entry, first_prev, format_time, parse_entry, parse_time
+from ledger.records.entry import Entry, chain_hash, dump_entry, first_prev, format_time, parse_entry, parse_time
 from ledger.records.envelope import Envelope, add_signature, dump_envelope
 from ledger.records.events import ROSTER_TYPE
 from ledger.records.record import RECORD_TYPE, Record, parse_record
@@ -38,12 +42,21 @@ from ledger.tlog.checkpoint import Checkpoint, format_checkpoint
 from ledger.tlog.cosignature import cosign_ed25519, cosign_mldsa44, sign_note_ed25519
 from ledger.tlog.encoding import format_base64
 from ledger.tlog.merkle import Frontier, leaf_hash, prove_inclusion, root_hash
-from ledger.tlog.note import COSIGNATURE_ED25519, COSIGNATURE_MLDSA44, ED25519, Note, VerifierKey, format_note, format_vkey, make_vkey
+from ledger.tlog.note import (
+    COSIGNATURE_ED25519,
+    COSIGNATURE_MLDSA44,
+    ED25519,
+    Note,
+    VerifierKey,
+    format_note,
+    format_vkey,
+    make_vkey,
+)
 from ledger.tlog.policy import Witness, format_policy, format_policy_ed25519
 from ledger.tlog.proof import Proof, format_proof
 from ledger.tlog.tiles import TILE_WIDTH, Tile, bundle_tiles, format_bundle, tiles_of
 
-__all__ = ["City", "Keys", "keyid_of", "signing_key", "spki_of", "witness_vkey"]
+__all__ = ["City", "Keys", "keyid_of", "serve", "signing_key", "spki_of", "witness_vkey"]
 
 _SPKI = bytes.fromhex("302a300506032b6570032100")
 START = "2026-01-05T02:00:00Z"
@@ -94,7 +107,8 @@ class Keys:
 class City:
     """One ledger and its whole staff; see the module. ``entries`` and ``documents`` are what ``write`` publishes."""
 
-    def __init__(self, path: Path, *, origin: str = "bening.example/kota", name: str = "Kota Contoh", seed: str = "log", witnesses: tuple[str, ...] = ()) -> None:
+    def __init__(self, path: Path, *, origin: str = "bening.example/kota", name: str = "Kota Contoh", seed: str = "log",
+                 witnesses: tuple[str, ...] = ()) -> None:  # fmt: skip
         self.path, self.origin, self.now = path, origin, parse_time(START)
         self.entries: list[bytes] = []
         self.documents: dict[str, bytes] = {}
@@ -115,9 +129,9 @@ class City:
 
     # -- what happens in the city
 
-    def office(self, id: str, name: str | None = None, parent: str | None = None) -> int:
+    def office(self, office: str, name: str | None = None, parent: str | None = None) -> int:
         """Add an office; return the roster event's index."""
-        return self.roster_event({"event": "office", "id": id, "name": name or id.title(), "parent": parent})
+        return self.roster_event({"event": "office", "id": office, "name": name or office.title(), "parent": parent})
 
     def enrol(self, holder: str, offices: list[str], *, kinds: list[str] | None = None, begins: str = "2026-01-01",
               until: str | None = None, position: str = "Kepala Bagian", check: bool = True) -> str:  # fmt: skip
@@ -141,7 +155,8 @@ class City:
         record = self.record(documents=documents, signers=signers, **overrides)
         return record, self.append(self.sign(RECORD_TYPE, record.data, record.data["signers"]), check=check)
 
-    def record(self, *, documents: Mapping[str, bytes] | None = None, signers: list[str] | None = None, **overrides: Any) -> Record:
+    def record(self, *, documents: Mapping[str, bytes] | None = None, signers: list[str] | None = None,
+               **overrides: Any) -> Record:  # fmt: skip
         """Return a record that nobody has signed yet; its documents are added to the city's."""
         self._drawn += 1
         files = {f"dokumen-{self._drawn}.pdf": b"%%PDF-1.7 %d" % self._drawn} if documents is None else documents
@@ -154,7 +169,8 @@ class City:
         for name, body in files.items():
             sha256 = hashlib.sha256(body).hexdigest()
             self.documents[sha256] = body
-            data["documents"].append({"sha256": sha256, "size": len(body), "media_type": "application/pdf", "name": name, "role": "signed"})  # fmt: skip
+            document = {"sha256": sha256, "size": len(body), "media_type": "application/pdf", "name": name, "role": "signed"}
+            data["documents"].append(document)
         return parse_record(canonical.dump({**data, **overrides}))
 
     def sign(self, payload_type: str, payload: Any, keyids: list[str]) -> Envelope:
@@ -223,7 +239,7 @@ class City:
         return self.sign_checkpoint(checkpoint)
 
     def sign_checkpoint(self, checkpoint: Checkpoint) -> bytes:
-        """Return the signed note of any checkpoint, true or not; the same one again (ML-DSA signatures are random)."""
+        """Return the signed note of a checkpoint, true or not; the same note again (ML-DSA signatures are random)."""
         if checkpoint not in self.notes:
             self.notes[checkpoint] = self._sign_checkpoint(checkpoint)
         return self.notes[checkpoint]
@@ -245,13 +261,15 @@ class City:
         return format_proof(Proof(index, tuple(hashes), self.checkpoint(count), self.entries[index]))
 
     def write(self, *, size: int | None = None, checkpoint: bool = True) -> Path:
-        """Write the whole public folder anew, of the first ``size`` entries; ``checkpoint=False`` keeps the one that is there."""
+        """Write the public folder anew, of the first ``size`` entries; ``checkpoint=False`` keeps the one that is there."""
         count = len(self.entries) if size is None else size
         note = (self.path / "checkpoint").read_bytes() if not checkpoint else self.checkpoint(count)
         shutil.rmtree(self.path, ignore_errors=True)
-        files: dict[str, bytes] = {"checkpoint": note, "policy": self.policy, "policy-ed25519": self.policy_file(post_quantum=False)}
+        files: dict[str, bytes] = {"checkpoint": note, "policy": self.policy}
+        files["policy-ed25519"] = self.policy_file(post_quantum=False)
         files["roster.jsonl"] = b"".join(dump_envelope(one) + b"\n" for one in self._envelopes_before(count))
-        files |= {f"documents/{code[:2]}/{code}": body for code, body in self.documents.items() if code not in self.roster.withdrawn}
+        kept = {code: body for code, body in self.documents.items() if code not in self.roster.withdrawn}
+        files |= {f"documents/{code[:2]}/{code}": body for code, body in kept.items()}
         files |= self._tiles(count) | self._buckets(count)
         for name, body in files.items():
             (self.path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -311,6 +329,27 @@ class City:
             for kind, prefix, value in look_up_values(record) if index < count else ():
                 lines.setdefault(f"lookup/{kind}/{prefix}", []).append((index, value))
         return {path: "".join(f"{value} {index}\n" for index, value in sorted(rows)).encode() for path, rows in lines.items()}
+
+
+@contextlib.contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """Serve ``folder`` as any static server would, on a free port; yield its URL."""
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
 
 
 def _node(leaves: list[bytes], tile: Tile, place: int) -> bytes:

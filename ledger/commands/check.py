@@ -86,7 +86,7 @@ def verify(here: Session, files: tuple[Path, ...], proof: Path | None, policy: P
     """
     from ledger.verifier.verdict import combined_status
 
-    if not files and ref is None and number is None or (proof is not None and len(files) != 1):
+    if (not files and ref is None and number is None) or (proof is not None and len(files) != 1):
         raise UsageError("verify needs files, --ref or --number", code="missing-options", options="FILE, --ref, --number")
     given = _Given(proof, policy, founding, roster, offline)
     verdicts = [one for path in files for one in _verify_one(here, path, given)]

@@ -18,7 +18,7 @@ from ledger.records.entry import NO_ROSTER
 from ledger.records.envelope import Envelope, check_signature
 from ledger.records.events import MAX_ROSTER, ROSTER_TYPE, check_payload, judge_event, key_of, log_vkeys, new_keys
 
-__all__ = ["Enrolment", "LogKeys", "Roster", "apply_roster", "judge_roster", "replay_roster"]
+__all__ = ["Enrolment", "LogVkeys", "Roster", "apply_roster", "judge_roster", "replay_roster"]
 
 _Event = dict[str, Any]
 
@@ -50,7 +50,7 @@ class Enrolment:
 
 
 @dataclass(frozen=True, slots=True)
-class LogKeys:
+class LogVkeys:
     """The log's two vkeys, and the tree sizes whose checkpoints they sign: ``from_size`` up to before ``until_size``."""
 
     vkeys: tuple[str, str]
@@ -71,7 +71,7 @@ class Roster:
     languages: tuple[str, ...] = ()
     authority: Mapping[str, PublicKey] = field(default_factory=dict)
     threshold: int = 0
-    log_keys: tuple[LogKeys, ...] = ()
+    log_keys: tuple[LogVkeys, ...] = ()
     used_keys: frozenset[str] = frozenset()
     offices: Mapping[str, _Event] = field(default_factory=dict)
     forms: Mapping[str, _Event] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class Roster:
             current = self.offices[current].get("parent")
         return line
 
-    def log_keys_at(self, size: int) -> list[LogKeys]:
+    def log_keys_at(self, size: int) -> list[LogVkeys]:
         """Return the log keys that sign a checkpoint of ``size``: one set, or two while they overlap."""
         return [
             keys for keys in self.log_keys if keys.from_size <= size and (keys.until_size is None or size < keys.until_size)
@@ -235,7 +235,7 @@ def _set_authority(roster: Roster, event: _Event, index: int) -> Roster:
 def _add_log_keys(roster: Roster, vkeys: list[str], *, from_size: int, overlap_until: int) -> Roster:
     ed25519, _ = log_vkeys(vkeys, roster.origin)
     older = tuple(replace(keys, until_size=keys.until_size or overlap_until) for keys in roster.log_keys)
-    new = LogKeys((vkeys[0], vkeys[1]), from_size)
+    new = LogVkeys((vkeys[0], vkeys[1]), from_size)
     used = roster.used_keys | {PublicKey.from_raw(ed25519.key).keyid}
     return replace(roster, log_keys=(*older, new), used_keys=used)
 

@@ -26,7 +26,6 @@ from typing import IO, Any
 
 from ledger.errors import FetchError, FormatError, StoreError, UsageError
 from ledger.records import canonical
-from ledger.records.entry import parse_entry
 from ledger.records.envelope import Envelope, dump_envelope
 from ledger.records.record import Record
 from ledger.records.roster import Roster

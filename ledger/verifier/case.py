@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ledger.errors import AdmissionError, FormatError, LedgerError, NewerFormatError, Reason, VerificationError
-from ledger.records.entry import Entry, chain_hash, first_prev, format_time, parse_entry
+from ledger.records.entry import Entry, first_prev, format_time, parse_entry
 from ledger.records.envelope import Envelope
 from ledger.records.events import ROSTER_TYPE
 from ledger.records.record import RECORD_TYPE, Record, parse_record

@@ -21,7 +21,17 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.errors import FetchError, FormatError, LedgerError, NewerFormatError, PolicyError, ProofError, StoreError, UsageError, VerificationError
+from ledger.errors import (
+    FetchError,
+    FormatError,
+    LedgerError,
+    NewerFormatError,
+    PolicyError,
+    ProofError,
+    StoreError,
+    UsageError,
+    VerificationError,
+)
 from ledger.records.entry import parse_entry
 from ledger.records.envelope import Envelope, dump_envelope
 from ledger.records.roster import Roster

@@ -214,7 +214,7 @@ def test_two_roots_of_one_size() -> None:
     assert refused_consistency([], new_root=ROOTS[6], **sizes) == "two-roots"
 
 
-@pytest.mark.parametrize("count", [0, 1, 5])
+@pytest.mark.parametrize("count", [0, 4, 6])  # 5 are asked for
 def test_a_reader_that_gives_another_count_is_refused(count: int) -> None:
     """Neither too few nor too many hashes from ``read`` become a proof or a foreign exception."""
     with pytest.raises(ProofError) as caught:
