@@ -276,13 +276,19 @@ class City:
             (self.path / name).write_bytes(body)
         return self.path
 
-    def fork(self, path: Path) -> City:
-        """Return another city with the same past and keys, to let it tell another story."""
+    def fork(self, path: Path, size: int | None = None) -> City:
+        """Return another city with the same keys and the same first ``size`` entries, to let it tell another story."""
+        size = len(self.entries) if size is None else size
         other = copy.copy(self)
         other.path, other.acts = path, _index()
         for name in ("entries", "documents", "envelopes", "records", "rosters", "signing", "notes"):
             setattr(other, name, copy.copy(getattr(self, name)))
-        for index, record in self.records.items():
+        other.entries = self.entries[:size]
+        other.records = {index: record for index, record in self.records.items() if index < size}
+        other.envelopes = self._envelopes_before(size)
+        other.rosters = self.rosters[: len(other.envelopes)]
+        other.roster = other.rosters[-1]
+        for index, record in other.records.items():
             other.acts.add(record, index=index, time=parse_entry(self.entries[index]).time)
         return other
 
@@ -348,7 +354,7 @@ def serve(folder: Path) -> Iterator[str]:
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         """Say nothing."""
 
 

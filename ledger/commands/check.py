@@ -149,7 +149,8 @@ def audit(here: Session, where: str | None, policy: Path | None, founding: str |
         here.note(here.say("verify.not-pinned-loud", location=source.location))
     with contextlib.ExitStack() as stack:
         kept = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bening-audit-")))
-        found = run(source, trusted.policy, trusted.founding, state_dir=kept, documents=not no_documents, progress=_progress(here))
+        wanted = {"state_dir": kept, "documents": not no_documents, "progress": _progress(here)}
+        found = run(source, trusted.policy, trusted.founding, **wanted)
         here.report(found.to_json(here.say), render(found, here.say))
     status = found.verdict.exit_status()
     return 1 if strict_findings and found.findings and status == 0 else status
@@ -268,8 +269,9 @@ def _key_ids(pin: Pin) -> list[tuple[str, str]]:
 
     from ledger.tlog.note import parse_vkey
 
-    keys = [parse_vkey(one) for one in pin.vkeys]
-    return [("Ed25519" if len(one.key) == 32 else "ML-DSA-44", f"{one.key_id.hex()} {hashlib.sha256(one.key).hexdigest()}") for one in keys]
+    keys = [parse_vkey(one).key for one in pin.vkeys]
+    kinds = ["Ed25519" if len(key) == 32 else "ML-DSA-44" for key in keys]
+    return list(zip(kinds, (hashlib.sha256(key).hexdigest() for key in keys), strict=True))
 
 
 def _witnesses(pin: Pin) -> list[str]:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ledger.errors import FetchError, LedgerError, ProofError, Reason
+from ledger.errors import LedgerError, ProofError, Reason, StoreError
 from ledger.tlog.merkle import check_consistency
 from ledger.tlog.policy import LOG_PQ, Policy
 from ledger.tlog.tiles import TILE_WIDTH
@@ -71,7 +71,7 @@ class AuditReport:
     def exit_status(self, *, strict_findings: bool = False) -> int:
         """Return 0, 1 or 3 (design, section 7); findings count only where they are asked to."""
         status = self.verdict.exit_status()
-        return 1 if status == 0 and strict_findings and self.findings else status
+        return 1 if status == 0 and strict_findings and any(not one.remark for one in self.findings) else status
 
     def to_json(self, say: Say) -> dict[str, Any]:
         """Return the report as JSON values, every finding included."""
@@ -198,7 +198,7 @@ class _Run:
             self._add_fault(fault)
             return False
         except LedgerError as error:
-            if not isinstance(error, (FetchError, ProofError)):
+            if isinstance(error, StoreError):
                 raise
             self.checks.append(check_of("inclusion", error))
             return False
@@ -296,7 +296,7 @@ def render(report: AuditReport, say: Say) -> list[str]:
 
 
 def _headline(report: AuditReport, say: Say) -> str:
-    values = {"size": report.size, "new": report.new_entries, "findings": len(report.findings)}
+    values = {"size": report.size, "new": report.new_entries, "findings": sum(not one.remark for one in report.findings)}
     name = {0: "true", 3: "unchecked"}.get(report.verdict.exit_status())
     if name is None:
         name = "false" if any(one.state == "failed" for one in report.verdict.checks) else "disputed"

@@ -69,7 +69,7 @@ class EntryReplay:
         leaf = leaf_hash(data)
         self.state.add_unchecked(index, "newer-format", str(error))
         self.state.add_entry(index, leaf, head.time)
-        self.state.head = head.grown(leaf, blind=head.blind or "entry")
+        self.state.head = head.grown(leaf, time=head.time, roster=head.roster, blind=head.blind or "entry")
 
     def _check_chain(self, index: int, entry: Entry) -> None:
         head = self.state.head

@@ -69,10 +69,18 @@ class Head:
         """Return the frontier of the entries that have been read."""
         return Frontier.from_bytes(self.size, bytes.fromhex(self.frontier))
 
-    def grown(self, leaf: bytes, **changes: str) -> Head:
+    def grown(self, leaf: bytes, *, time: str, roster: str, blind: str) -> Head:
         """Return the head one entry later."""
         tree = self.tree().extend([leaf])
-        return replace(self, size=tree.size, frontier=tree.to_bytes().hex(), prev=leaf.hex(), **changes)
+        return replace(
+            self,
+            size=tree.size,
+            frontier=tree.to_bytes().hex(),
+            prev=leaf.hex(),
+            time=time,
+            roster=roster,
+            blind=blind,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,8 @@ done
 [ "$count" -eq "$(grep -o '"keyid":' "$act/entry.json" | wc -l)" ] || wrong "$act: signatures"
 
 # 5. the keys were enrolled by the authority / kunci terdaftar
-sed 's/.*"payload":"\([^"]*\)".*/\1/' data/roster.jsonl | while read -r line; do echo "$line" | base64 -d; echo; done > "$tmp/roster"
+sed 's/.*"payload":"\([^"]*\)".*/\1/' data/roster.jsonl > "$tmp/lines"
+while read -r line; do echo "$line" | base64 -d; echo; done < "$tmp/lines" > "$tmp/roster"
 for key in "$act"/key-*.pem; do
   grep -qF "$(openssl pkey -pubin -in "$key" -outform DER | base64 | tr -d '\n')" "$tmp/roster" || wrong "$key"
 done
@@ -83,7 +84,8 @@ for line in $(sed -n "s|^— $origin ||p" "$tmp/checkpoint"); do
   echo "$line" | base64 -d > "$tmp/line"
   [ "$(wc -c < "$tmp/line")" -eq 68 ] || continue
   tail -c 64 "$tmp/line" > "$tmp/sig"
-  if openssl pkeyutl -verify -pubin -keyform DER -inkey "$tmp/log.der" -rawin -in "$tmp/text" -sigfile "$tmp/sig" > "$tmp/said"; then held=yes; fi
+  set -- -verify -pubin -keyform DER -inkey "$tmp/log.der" -rawin -in "$tmp/text" -sigfile "$tmp/sig"
+  if openssl pkeyutl "$@" > "$tmp/said"; then held=yes; fi
 done
 [ "$held" = yes ] || wrong "$proof: checkpoint"
 done

@@ -294,7 +294,8 @@ def _add_group(case: Case, name: str, reasons: list[Reason], held: str) -> None:
         case.add(name, "passed", held)
     for reason in reasons:
         state: State = "not_checked" if reason.unknown else "failed"
-        case.add(name, state, "newer-format" if reason.unknown else reason.code, detail=str(reason), path=reason.path, **reason.values)
+        code = "newer-format" if reason.unknown else reason.code
+        case.add(name, state, code, detail=str(reason), path=reason.path, **reason.values)
 
 
 def _group_of(reason: Reason) -> str:

@@ -79,6 +79,8 @@ def open_source(location: str) -> Source:
         return UrlSource(location)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", location):
         raise FetchError(f"{location}: only http and https", code="fetch", where=location, problem="http, https")
+    if not location.isprintable():
+        raise FetchError("no location", code="fetch", where=location, problem="control characters")
     return FolderSource(Path(location))
 
 
@@ -107,9 +109,10 @@ class FolderSource:
             raise _missing(self.location, path) from None
         except (OSError, RuntimeError) as error:
             raise _failed(self.location, path, str(error)) from None
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise _missing(self.location, path)
         with open(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise _missing(self.location, path)
             yield from _capped(self.location, path, _read(file, self.location, path), limit)
 
     def fetch(self, path: str, *, limit: int) -> bytes:
@@ -305,7 +308,8 @@ def _capped(where: str, path: str, chunks: Iterator[bytes], limit: int) -> Itera
     for chunk in chunks:
         total += len(chunk)
         if total > limit:
-            raise FetchError(f"{where}/{path}: more than {limit} bytes", code="fetch-too-large", where=where, path=path, limit=limit)
+            values = {"where": where, "path": path, "limit": limit}
+            raise FetchError(f"{where}/{path}: more than {limit} bytes", code="fetch-too-large", **values)
         yield chunk
 
 

@@ -19,6 +19,7 @@ import os
 import re
 import secrets
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from ledger.errors import (
@@ -180,10 +181,10 @@ def load_pin(folder: Path) -> Pin:
         data = (folder / "policy").read_bytes()
         policy, founding = parse_policy(data), (folder / "founding").read_text("ascii").removesuffix("\n")
         location, roster, note = (_read(folder / name) for name in ("location", "roster.jsonl", "checkpoint"))
-        if not _HEX.fullmatch(founding):
-            raise FormatError("the founding is not 64 hex digits")
-        envelopes = tuple(roster_lines(roster)) if roster is not None else ()
         place = None if location is None else location.decode("utf-8").removesuffix("\n")
+        if not _HEX.fullmatch(founding) or (place is not None and not place.isprintable()):
+            raise FormatError("the founding is not 64 hex digits, or the location no text")
+        envelopes = tuple(roster_lines(roster)) if roster is not None else ()
         pin = Pin(folder.name, folder, data, policy, founding, place, envelopes, note)
         _ = pin.origin, pin.checkpoint
     except (OSError, UnicodeDecodeError, LedgerError) as error:
@@ -234,7 +235,7 @@ def check_growth(old: Checkpoint, view: View) -> None:
 def log_keys_changed_by(policy: Policy, rosters: list[Roster]) -> int | None:
     """Return ``n`` of the roster payload that replaced the policy's log keys; None if they are not a former pair."""
     mine = set(_vkeys(policy))
-    for before, after in zip(rosters, rosters[1:], strict=False):
+    for before, after in pairwise(rosters):
         if mine <= set(before.log_keys[-1].vkeys) and not mine <= set(after.log_keys[-1].vkeys):
             return after.n
     return None
@@ -278,7 +279,7 @@ def _new_pin(trust: Path, proposal: Proposal, name: str | None) -> Pin:
         _write(beside / "location", location.encode("utf-8") + b"\n")
         _write(beside / "checkpoint", proposal.view.note)
         _write(beside / "roster.jsonl", _lines(proposal.view.envelopes()))
-    os.rename(beside, trust / chosen)
+    os.replace(beside, trust / chosen)
     _sync(trust)
     return load_pin(trust / chosen)
 
