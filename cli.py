@@ -81,3 +81,7 @@ def main(args: list[str] | None = None) -> None:
         sys.stderr.close()
         status = 141
     sys.exit(status if isinstance(status, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

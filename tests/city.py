@@ -171,6 +171,7 @@ class City:
             self.documents[sha256] = body
             document = {"sha256": sha256, "size": len(body), "media_type": "application/pdf", "name": name, "role": "signed"}
             data["documents"].append(document)
+        data["documents"] += overrides.pop("withheld", [])
         return parse_record(canonical.dump({**data, **overrides}))
 
     def sign(self, payload_type: str, payload: Any, keyids: list[str]) -> Envelope:

@@ -98,12 +98,14 @@ class Session:
 
         if not is_encrypted(path):
             return None
+        refused = "key-missing-passphrase"
         for known in self._known_passphrases():
             with contextlib.suppress(KeyFileError):
                 load_any(path, known)
                 return known
+            refused = "key-passphrase"
         if not sys.stdin.isatty():
-            raise KeyFileError(f"{path} needs a passphrase", code="key-missing-passphrase", path=str(path))
+            raise KeyFileError(f"{path} needs another passphrase", code=refused, path=str(path))
         typed = click.prompt(self.say("ask.passphrase", path=str(path)), hide_input=True, err=True).encode("utf-8")
         load_any(path, typed)
         self._passphrases.append(typed)

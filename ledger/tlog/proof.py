@@ -9,6 +9,7 @@ gSKyXoYZUgZ6jduWYrkDOARinOMGJveXjgMkBTcdPlQ=
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ledger.errors import FormatError, NewerFormatError
@@ -18,8 +19,8 @@ from ledger.tlog.policy import Opened, Policy
 
 __all__ = ["MAGIC", "MAX_PROOF", "Proof", "check_proof", "format_proof", "parse_proof"]
 
-_FAMILY = "c2sp.org/tlog-proof@v"
-MAGIC = _FAMILY + "1"
+MAGIC = "c2sp.org/tlog-proof@v1"
+_MAGICS = re.compile(rb"c2sp\.org/tlog-proof@v[1-9][0-9]{0,3}(\.[0-9]{1,4}){0,2}")
 MAX_PROOF = 256 * 1024
 _MAX_HASHES = 63
 
@@ -43,15 +44,15 @@ def parse_proof(data: bytes) -> Proof:
     """
     if len(data) > MAX_PROOF:
         raise FormatError(f"a proof of {len(data)} bytes", code="too-long", size=len(data), limit=MAX_PROOF)
+    magic = data.partition(b"\n")[0]
+    if _MAGICS.fullmatch(magic) and magic != MAGIC.encode("ascii"):
+        raise NewerFormatError(f"a proof of the format {magic!r}")
     head, blank, checkpoint = data.partition(b"\n\n")
     try:
         lines = head.decode("ascii").split("\n")
     except UnicodeDecodeError:
         raise FormatError("a proof's head is ASCII", code="bad-proof") from None
-    magic = lines.pop(0)
-    if magic.startswith(_FAMILY) and magic != MAGIC:
-        raise NewerFormatError(f"a proof of the format {magic[:80]!r}")
-    if not blank or magic != MAGIC:
+    if not blank or lines.pop(0) != MAGIC:
         raise FormatError(f"a proof begins with {MAGIC}", code="bad-proof")
     extra = parse_base64(lines.pop(0).removeprefix("extra ")) if lines and lines[0].startswith("extra ") else None
     if not lines or not lines[0].startswith("index "):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_later", "roster_place"]
 
+_WALK = 4096
+
 
 def add_later(case: Case, opened: Opened, entry: Entry, record: Record) -> None:
     """Add what is known today about ``record``."""
@@ -111,9 +113,10 @@ def _first_end(rosters: list[Roster], named: str, signers: list[str]) -> Roster 
 
 
 def roster_place(view: View, rosters: list[Roster], n: int) -> int | None:
-    """Return the index of roster payload ``n``, found by halving: entries name rosters in their order.
+    """Return the index of roster payload ``n``, found by halving, as entries name rosters in their order.
 
-    None if it is not there. Cost: about log2(size) entry bundles.
+    Entries that name an outdated roster lead halving past it, so the last ``_WALK`` entries before that place are read as
+    well. None if it is not there. Cost: about log2(size) entry bundles where nothing is wrong.
     """
     turns = {one.hash: one.n for one in rosters}
     low, high = 0, view.size
@@ -123,8 +126,10 @@ def roster_place(view: View, rosters: list[Roster], n: int) -> int | None:
             high = middle
         else:
             low = middle + 1
-    found = low - 1
-    return found if found >= 0 and parse_entry(view.entry(found)).envelope.id == rosters[n].hash else None
+    for place in range(low - 1, max(low - 1 - _WALK, -1), -1):
+        if parse_entry(view.entry(place)).envelope.id == rosters[n].hash:
+            return place
+    return None
 
 
 def _add_changes(case: Case, view: View, record: Record) -> None:
