@@ -125,8 +125,10 @@ class Index:
 
 
 def _act(row: Sequence[Any]) -> Act:
-    related = [tuple(one.split("=")) for one in row[11].split()]
-    return Act(*row[:10], tuple(row[10].split()), tuple((kind, target) for kind, target in related))
+    fields = dict(zip(Act.__slots__, row, strict=False))
+    fields["signers"] = tuple(row[10].split())
+    fields["relations"] = tuple((kind, target) for kind, _, target in (one.partition("=") for one in row[11].split()))
+    return Act(**fields)
 
 
 def look_up_values(record: Record) -> list[tuple[str, str, str]]:

@@ -31,7 +31,7 @@ from nacl.signing import SigningKey
 from ledger.index import SCHEMA, Index, look_up_values
 from ledger.keys import PublicKey
 from ledger.records import canonical
-from ledger.records.entry import Entry, chain_hash, dump_entry, first_prev, format_time, parse_entry, parse_time
+from ledger.records.entry import Entry, dump_entry, first_prev, format_time, parse_entry, parse_time
 from ledger.records.envelope import Envelope, add_signature, dump_envelope
 from ledger.records.events import ROSTER_TYPE
 from ledger.records.record import RECORD_TYPE, Record, parse_record
@@ -313,7 +313,7 @@ class City:
         return keyid_of(key)
 
     def _prev(self) -> str:
-        return chain_hash(self.entries[-1]) if self.entries else first_prev(self.origin)
+        return leaf_hash(self.entries[-1]).hex() if self.entries else first_prev(self.origin)
 
     def _envelopes_before(self, count: int) -> list[Envelope]:
         known = {one.id: one for one in self.envelopes}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -50,7 +49,7 @@ def test_the_file_is_private_and_nothing_is_left_beside(tmp_path: Path) -> None:
     settings.save()
     settings.save()
     assert settings.path.stat().st_mode & 0o777 == 0o600
-    assert os.listdir(settings.path.parent) == ["config.toml"]
+    assert [one.name for one in settings.path.parent.iterdir()] == ["config.toml"]
 
 
 @pytest.mark.parametrize("text", ["default = [", "default = 3", "ledgers = 3", "[person]\nkey = 3", "\udcff"])
@@ -67,7 +66,8 @@ def test_a_damaged_file_is_told(tmp_path: Path, text: str) -> None:
 
 def test_a_ledger_is_found_by_name_url_or_folder(tmp_path: Path) -> None:
     """A name comes first, then a URL, then a folder that exists; anything else is refused."""
-    settings = Settings.load(env(tmp_path)).with_ledger("kota", str(tmp_path / "home")).with_ledger("web", "https://a.example", default=False)
+    settings = Settings.load(env(tmp_path)).with_ledger("kota", str(tmp_path / "home"))
+    settings = settings.with_ledger("web", "https://a.example", default=False)
     assert settings.locate(None).value == str(tmp_path / "home")
     assert settings.locate("web").kind == "url"
     assert settings.locate("http://b.example/x").kind == "url"

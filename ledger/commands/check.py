@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ledger.settings import Settings
+    from ledger.verifier.audit import AuditReport
+    from ledger.verifier.case import Trusted
     from ledger.verifier.choice import Choice
     from ledger.verifier.trust import Pin
     from ledger.verifier.verdict import Verdict
@@ -45,9 +47,11 @@ def trust_add(here: Session, where: str, founding: str | None, name: str | None)
     from ledger.verifier.client import open_source
     from ledger.verifier.trust import add_pin, propose_file, propose_source, read_policy_file
 
+    settings = _settings()
+    where = settings.ledgers.get(where, where)
     checked = re.match(r"[a-z]+://", where) is not None or Path(where).is_dir()
     offered = propose_source(open_source(where), founding) if checked else propose_file(read_policy_file(Path(where)), founding)
-    pin = add_pin(_settings().trust_dir, offered, name=name)
+    pin = add_pin(settings.trust_dir, offered, name=name)
     lines = [*_pin_lines(here, pin), "", here.say("trust.compare")]
     here.report(_pin_json(pin), lines if checked else [*lines, here.say("trust.unchecked")])
     return 0
@@ -88,7 +92,7 @@ def verify(here: Session, files: tuple[Path, ...], proof: Path | None, policy: P
 
     if (not files and ref is None and number is None) or (proof is not None and len(files) != 1):
         raise UsageError("verify needs files, --ref or --number", code="missing-options", options="FILE, --ref, --number")
-    given = _Given(proof, policy, founding, roster, offline)
+    given = _Given(proof, policy, founding, roster, offline=offline)
     verdicts = [one for path in files for one in _verify_one(here, path, given)]
     if ref is not None or number is not None:
         verdicts += _verify_typed(here, given, ref, number)
@@ -114,8 +118,7 @@ def bundle(here: Session, refs: tuple[str, ...], with_related: bool, out: Path) 
     if source is None:
         raise FetchError("no ledger to read from", code="fetch-missing", where=trusted.policy.logs[0].name, path="checkpoint")
     view = open_ledger(source, trusted.policy, trusted.founding or "")
-    if not trusted.pinned:
-        here.note(here.say("verify.not-pinned-loud", location=source.location))
+    _warn(here, trusted, source.location)
     indexes = [index_of_ref(view, parse_ref(ref)) for ref in refs]
     chosen = make_bundle(view, related(view, indexes) if with_related else indexes, out)
     here.report({"path": str(out), "indexes": chosen}, [here.say("bundle.done", count=len(chosen), path=str(out))])
@@ -138,28 +141,36 @@ def audit(here: Session, where: str | None, policy: Path | None, founding: str |
     import tempfile
 
     from ledger.verifier.audit import audit as run
-    from ledger.verifier.findings import render
 
     here.ledger = where or here.ledger
-    given = _Given(None, policy, founding, None, False)
-    trusted, source = _choose_one(here, given)
+    trusted, source = _named(here, _Given(None, policy, founding, None, offline=False))
     if source is None or trusted.founding is None:
         raise UsageError("an audit needs a ledger and its founding", code="founding-unknown")
-    if not trusted.pinned:
-        here.note(here.say("verify.not-pinned-loud", location=source.location))
+    _warn(here, trusted, source.location)
     with contextlib.ExitStack() as stack:
         kept = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bening-audit-")))
-        wanted = {"state_dir": kept, "documents": not no_documents, "progress": _progress(here)}
-        found = run(source, trusted.policy, trusted.founding, **wanted)
-        here.report(found.to_json(here.say), render(found, here.say))
-    status = found.verdict.exit_status()
-    return 1 if strict_findings and found.findings and status == 0 else status
+        found = run(
+            source, trusted.policy, trusted.founding, state_dir=kept, documents=not no_documents, progress=_progress(here)
+        )
+    return _report_audit(here, found, strict_findings, pinned=trusted.pinned)
+
+
+def _report_audit(here: Session, found: AuditReport, strict: bool, *, pinned: bool) -> int:
+    """A ledger that holds by its own policy only has not been checked against anything that somebody pinned."""
+    from ledger.verifier import audit, findings
+
+    status = found.exit_status(strict_findings=strict)
+    status = 3 if status == 0 and not pinned else status
+    lines = [*audit.render(found, here.say), "", *findings.render(found, here.say)]
+    here.report(found.to_json(here.say) | {"status": status, "pinned": pinned}, lines)
+    return status
 
 
 class _Given:
     """What the options of one run name."""
 
-    def __init__(self, proof: Path | None, policy: Path | None, founding: str | None, roster: Path | None, offline: bool) -> None:
+    def __init__(self, proof: Path | None, policy: Path | None, founding: str | None, roster: Path | None, *,
+                 offline: bool) -> None:  # fmt: skip
         from ledger.verifier.client import roster_lines
         from ledger.verifier.trust import read_policy_file
 
@@ -171,20 +182,24 @@ class _Given:
 
 def _choices(here: Session, given: _Given, path: Path | None) -> list[Choice]:
     from ledger.verifier.choice import choose
+    from ledger.verifier.trust import load_pins
     from ledger.verifier.verify import read_given
 
-    found = None if path is None else read_given(path, given.proof)
-    settings = _settings()
-    return choose(settings.trust_dir, found, policy=given.policy, founding=given.founding, location=_location(here, settings),
+    settings, found = _settings(), None if path is None else read_given(path, given.proof)
+    location = _location(settings, here.ledger)
+    if location is None and given.policy is None and (path is None or not load_pins(settings.trust_dir)):
+        location = _location(settings, settings.default)
+    return choose(settings.trust_dir, found, policy=given.policy, founding=given.founding, location=location,
                   roster=given.roster, offline=given.offline)  # fmt: skip
 
 
-def _choose_one(here: Session, given: _Given) -> Choice:
-    return _choices(here, given, None)[0]
+def _named(here: Session, given: _Given | None = None) -> Choice:
+    return _choices(here, given or _Given(None, None, None, None, offline=False), None)[0]
 
 
-def _named(here: Session) -> Choice:
-    return _choose_one(here, _Given(None, None, None, None, False))
+def _warn(here: Session, trusted: Trusted, location: str) -> None:
+    if not trusted.pinned:
+        here.note(here.say("verify.not-pinned-loud", location=location))
 
 
 def _verify_one(here: Session, path: Path, given: _Given) -> list[Verdict]:
@@ -192,8 +207,7 @@ def _verify_one(here: Session, path: Path, given: _Given) -> list[Verdict]:
 
     choices = _choices(here, given, path)
     for trusted, source in choices:
-        if not trusted.pinned:
-            here.note(here.say("verify.not-pinned-loud", location=source.location if source else str(path)))
+        _warn(here, trusted, source.location if source else str(path))
     return verify_choices(path, choices, given.proof)
 
 
@@ -202,9 +216,10 @@ def _verify_typed(here: Session, given: _Given, ref: str | None, number: str | N
     from ledger.verifier.reader import open_ledger
     from ledger.verifier.verify import verify_typed
 
-    trusted, source = _choose_one(here, given)
+    trusted, source = _named(here, given)
     if source is None:
         raise UsageError("no ledger to ask", code="nothing-pinned")
+    _warn(here, trusted, source.location)
     view = open_ledger(source, trusted.policy, trusted.founding or "")
     return verify_typed(view, trusted, ref=None if ref is None else parse_ref(ref), number=number)
 
@@ -227,11 +242,11 @@ def _settings() -> Settings:
     return Settings.load(os.environ)
 
 
-def _location(here: Session, settings: Settings) -> str | None:
-    """Return the ledger that ``-L`` names: a pin's name as it is, otherwise as the settings have it; None without ``-L``."""
-    if here.ledger is None or (settings.trust_dir / here.ledger / "policy").is_file():
-        return here.ledger
-    return str(settings.locate(here.ledger).value)
+def _location(settings: Settings, named: str | None) -> str | None:
+    """Return where ``named`` is: a pin's name as it stands, otherwise as the settings have it; None is None."""
+    if named is None or (settings.trust_dir / named / "policy").is_file():
+        return named
+    return str(settings.locate(named).value)
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -280,8 +295,8 @@ def _witnesses(pin: Pin) -> list[str]:
     return [name for name in pin.policy.witnesses if name != LOG_PQ]
 
 
-def _progress(here: Session) -> Callable[[int, int], None] | None:
+def _progress(here: Session) -> Callable[[str, int, int], None] | None:
     """Count on a terminal, quietly in a pipe."""
     if here.json or not sys.stderr.isatty():
         return None
-    return lambda done, size: click.echo(f"\r{done}/{size}", err=True, nl=done == size)
+    return lambda what, done, total: click.echo(f"\r{what} {done}/{total}", err=True, nl=done == total)

@@ -17,9 +17,18 @@ from ledger.errors import FormatError, NewerFormatError
 from ledger.records import canonical
 from ledger.records.envelope import Envelope, envelope_of, value_of
 from ledger.records.shapes import timestamp
-from ledger.tlog.merkle import leaf_hash
 
-__all__ = ["MAX_ENTRY", "NO_ROSTER", "Entry", "chain_hash", "dump_entry", "first_prev", "format_time", "local_date", "parse_entry", "parse_time"]
+__all__ = [
+    "MAX_ENTRY",
+    "NO_ROSTER",
+    "Entry",
+    "dump_entry",
+    "first_prev",
+    "format_time",
+    "local_date",
+    "parse_entry",
+    "parse_time",
+]
 
 MAX_ENTRY = 49_000
 NO_ROSTER = "0" * 64
@@ -63,11 +72,6 @@ def parse_entry(data: bytes) -> Entry:
     if any(timestamp(value["time"], "time")):
         raise FormatError("time is not UTC seconds", code="bad-entry")
     return Entry(envelope_of(value["envelope"]), value["prev"], value["roster"], value["time"])
-
-
-def chain_hash(data: bytes) -> str:
-    """Return what the next entry's ``prev`` must be after an entry of bytes ``data``."""
-    return leaf_hash(data).hex()
 
 
 def first_prev(origin: str) -> str:

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ledger.errors import AdmissionError, FormatError, NewerFormatError, Reason, SignatureError
+from ledger.records import canonical
 from ledger.records.entry import local_date
 from ledger.records.envelope import Envelope, check_signature
 from ledger.records.events import ROSTER_TYPE
 from ledger.records.numbers import fold_number, serial_in
 from ledger.records.record import RECORD_TYPE, Record, check_record, parse_record
 from ledger.records.roster import Enrolment, Roster, judge_roster
-from ledger.records import canonical
 
-__all__ = ["Act", "Acts", "Change", "act_of", "changes_to", "judge", "judge_record", "number_key", "NumberKey"]
+__all__ = ["Act", "Acts", "Change", "NumberKey", "act_of", "changes_to", "judge", "judge_record", "number_key"]
 
 BINDING = ("amends", "corrects", "revokes", "annuls", "completes")
 UNDOING = ("annuls", "corrects")

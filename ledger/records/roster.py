@@ -7,7 +7,7 @@ signs its own enrolment. A ``Roster`` is a value: applying a payload makes a new
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -127,7 +127,7 @@ def judge_roster(roster: Roster, envelope: Envelope, *, index: int | None) -> li
         found = list(judge_event(current, event, index=index, path=f"events[{position}]"))
         reasons.extend(found)
         if not found:
-            current = _apply_event(current, event, index)
+            current = _apply_event(current, event, _INDEX_UNKNOWN if index is None else index)
     return reasons or list(_judge_signatures(roster, envelope, data["events"]))
 
 
@@ -206,13 +206,7 @@ def _judge_signatures(roster: Roster, envelope: Envelope, events: list[_Event]) 
 
 
 def _apply_event(roster: Roster, event: _Event, index: int) -> Roster:
-    name = event["event"]
-    if name in ("office", "form", "series"):
-        table = {"office": "offices", "form": "forms", "series": "series"}[name]
-        return replace(roster, **{table: {**getattr(roster, table), event["id"]: event}})
-    if name in ("retire", "revoke"):
-        return _end_key(roster, event, index)
-    return _APPLY[name](roster, event, index)
+    return _APPLY[event["event"]](roster, event, index)
 
 
 def _found(roster: Roster, event: _Event, index: int) -> Roster:
@@ -276,8 +270,13 @@ def _add_rule(roster: Roster, event: _Event, index: int) -> Roster:
     return replace(roster, competences=roster.competences | {(event["office"], event["over"])})
 
 
-_APPLY = {
+_APPLY: dict[str, Callable[[Roster, _Event, int], Roster]] = {
     "founding": _found,
+    "office": lambda roster, event, index: replace(roster, offices={**roster.offices, event["id"]: event}),
+    "form": lambda roster, event, index: replace(roster, forms={**roster.forms, event["id"]: event}),
+    "series": lambda roster, event, index: replace(roster, series={**roster.series, event["id"]: event}),
+    "retire": _end_key,
+    "revoke": _end_key,
     "authority": _set_authority,
     "enrol": _enrol,
     "rule": _add_rule,

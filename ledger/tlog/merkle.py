@@ -176,9 +176,7 @@ def prove_consistency(old_size: int, new_size: int, read: ReadHashes) -> list[by
     return _folded(_consistency_ranges(old_size, new_size), read)
 
 
-def check_consistency(
-    proof: Sequence[bytes], *, old_size: int, new_size: int, old_root: bytes, new_root: bytes
-) -> None:
+def check_consistency(proof: Sequence[bytes], *, old_size: int, new_size: int, old_root: bytes, new_root: bytes) -> None:
     """Accept that the tree of ``new_size`` with ``new_root`` begins with the one of ``old_size`` and ``old_root``.
 
     The empty tree is consistent with every tree, by an empty proof (C2SP tlog-witness).

@@ -199,8 +199,8 @@ def _assembled(log: VerifierKey, founding: str, lines: Sequence[str]) -> bytes:
     """Return the policy of these lines, read back once, so that no other policy than the one meant is ever published."""
     text = "\n".join([f"# bening founding {founding}", f"log {format_vkey(log)}", *lines, ""])
     data = text.encode("utf-8", "surrogateescape")
-    read = parse_policy(data)
-    if policy_founding(data) != founding or read.logs != (log,) or data.count(b"\n") != len(lines) + 2:
+    parse_policy(data)
+    if policy_founding(data) != founding or data.count(b"\n") != len(lines) + 2:
         raise FormatError("another policy would be read back", code="bad-policy")
     return data
 

@@ -90,7 +90,5 @@ def check_proof(proof: Proof, policy: Policy, leaf: bytes) -> Opened:
         ProofError: the leaf is not there.
     """
     opened = policy.check(proof.checkpoint)
-    check_inclusion(
-        proof.hashes, index=proof.index, size=opened.checkpoint.size, leaf=leaf, root=opened.checkpoint.root
-    )
+    check_inclusion(proof.hashes, index=proof.index, size=opened.checkpoint.size, leaf=leaf, root=opened.checkpoint.root)
     return opened

@@ -147,12 +147,10 @@ def parse_bundle(data: bytes, count: int) -> list[bytes]:
     at = 0
     while at < len(data) and len(entries) < count:
         end = at + 2 + int.from_bytes(data[at : at + 2], "big")
-        if end > len(data) or at + 2 > len(data):
-            raise FormatError("an entry bundle is cut", code="bundle-cut")
         entries.append(data[at + 2 : end])
         at = end
     if len(entries) != count or at != len(data):
-        raise FormatError(f"an entry bundle does not hold exactly {count} entries", code="bundle-cut", count=count)
+        raise FormatError(f"an entry bundle is cut, or does not hold exactly {count} entries", code="bundle-cut", count=count)
     return entries
 
 
@@ -238,9 +236,7 @@ class TileReader:
         at = tile.index % TILE_WIDTH * HASH_SIZE
         data = self._read(tile)
         if root_hash(_split(data)) != above[at : at + HASH_SIZE]:
-            raise ProofError(
-                f"{tile.path} does not lead to the signed root", code="tile-differs", path=tile.path, size=self.size
-            )
+            raise ProofError(f"{tile.path} does not lead to the signed root", code="tile-differs", path=tile.path, size=self.size)
         self._proven[tile.level, tile.index] = data
 
 

@@ -25,6 +25,11 @@ MAX_BUCKET = 32 * 1024 * 1024
 MAX_ROSTER_FILE = 128 * 1024 * 1024
 PATIENCE = 2.0
 _BATCH = 64
+_OF_DOCUMENTS = {
+    "fetch-missing": "document-not-served",
+    "document-differs": "document-differs",
+    "fetch-too-large": "document-differs",
+}
 _SHOWN = 5
 
 Progress = Callable[[str, int, int], None]
@@ -151,8 +156,7 @@ def _document_problem(view: View, sha256: str, size: int) -> str | FetchError | 
     try:
         fetch_document(view.source, sha256, size, counter)
     except FetchError as error:
-        codes = {"fetch-missing": "document-not-served", "document-differs": "document-differs", "fetch-too-large": "document-differs"}
-        return codes.get(error.code, error)
+        return _OF_DOCUMENTS.get(error.code, error)
     return None if counter.size == size else "document-differs"
 
 
@@ -175,7 +179,7 @@ def _document_checks(state: AuditState, failed: list[tuple[str, str]], unread: l
             values = {"count": len(some), "examples": _examples(state, some)}
             yield Check("document", "failed", code, values)
     if unread:
-        sha256, error = unread[0]
+        _, error = unread[0]
         yield Check("document", "not_checked", "documents-unread", {"count": len(unread), "detail": str(error)})
     if not failed and not unread:
         withdrawn = [sha256 for sha256 in state.roster.withdrawn if state.index.by_document(sha256)]

@@ -29,7 +29,7 @@ from ledger.index import SCHEMA, Index
 from ledger.records.entry import NO_ROSTER
 from ledger.records.envelope import Envelope, dump_envelope, load_envelope
 from ledger.records.record import Record, parse_record
-from ledger.records.roster import Roster, apply_roster
+from ledger.records.roster import Roster, apply_roster, judge_roster
 from ledger.sqlite import connect, driver, transaction
 from ledger.tlog.merkle import Frontier
 
@@ -43,7 +43,12 @@ CREATE TABLE IF NOT EXISTS todo (kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY
 CREATE TABLE IF NOT EXISTS evidence (kept BLOB NOT NULL, shown BLOB NOT NULL, PRIMARY KEY (kept, shown)) STRICT;
 CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1), value TEXT NOT NULL, digest TEXT NOT NULL) STRICT;
 """
-_INDEX_TABLES = (("acts", "idx"), ("relations", "idx, target, type"), ("documents", "idx, sha256"), ("lookups", "idx, kind, value"))
+_INDEX_TABLES = (
+    "SELECT * FROM acts ORDER BY idx",
+    "SELECT * FROM relations ORDER BY idx, target, type",
+    "SELECT * FROM documents ORDER BY idx, sha256",
+    "SELECT * FROM lookups ORDER BY idx, kind, value",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +189,9 @@ class AuditState:
         try:
             for place, time, body in self.connection.execute("SELECT idx, time, body FROM acts ORDER BY idx").fetchall():
                 index.add(parse_record(body.encode("utf-8")), index=place, time=time)
-            for table, order in _INDEX_TABLES:
-                query = f"SELECT * FROM {table} ORDER BY {order}"
+            for query in _INDEX_TABLES:
                 if fresh.execute(query).fetchall() != self.connection.execute(query).fetchall():
-                    raise _damaged(self.folder, f"table {table}")
+                    raise _damaged(self.folder, query)
         except (LedgerError, driver().Error) as error:
             raise error if isinstance(error, StoreError) else _damaged(self.folder, str(error)) from None
 
@@ -209,14 +213,17 @@ class AuditState:
         roster = Roster()
         rows = self.connection.execute("SELECT idx, envelope FROM rosters ORDER BY idx").fetchall()
         for index, data in rows:
-            roster = apply_roster(roster, load_envelope(data), index=index)
+            envelope = load_envelope(data)
+            if judge_roster(roster, envelope, index=index):
+                raise _damaged(self.folder, f"roster payload of entry {index}")
+            roster = apply_roster(roster, envelope, index=index)
         if not self.head.blind and roster.hash != self.head.roster:
             raise _damaged(self.folder, "roster")
         return roster
 
     def _check_entries(self) -> None:
         count, last = self.connection.execute("SELECT count(*), max(idx) FROM entries").fetchone()
-        if count != self.head.size or count and last != count - 1:
+        if count != self.head.size or (count and last != count - 1):
             raise _damaged(self.folder, "entries")
         if self.root_at(self.head.size) != self.head.tree().root():
             raise _damaged(self.folder, "leaf hashes")
@@ -240,35 +247,39 @@ def open_state(folder: Path, founding: str) -> Iterator[AuditState]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise StoreError(f"another audit uses {folder}", code="audit-running", folder=str(folder)) from None
-        with contextlib.closing(_connect(folder)) as connection:
+        with _translated(folder), contextlib.closing(connect(folder / "audit.db")) as connection:
             yield _opened(folder, connection, founding)
     finally:
         os.close(lock)
 
 
-def _connect(folder: Path) -> Any:
-    connection = connect(folder / "audit.db")
-    try:
-        (problem,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if problem != "ok":
-            raise _damaged(folder, str(problem))
-        connection.executescript(SCHEMA + _TABLES)
-    except driver().Error as error:
-        connection.close()
-        raise _damaged(folder, str(error)) from None
-    except StoreError:
-        connection.close()
-        raise
-    return connection
-
-
 def _opened(folder: Path, connection: Any, founding: str) -> AuditState:
+    (problem,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if problem != "ok":
+        raise _damaged(folder, str(problem))
+    connection.executescript(SCHEMA + _TABLES)
     try:
         return AuditState(folder, connection, founding)
     except StoreError:
         raise
-    except (LedgerError, driver().Error, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (LedgerError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(folder, f"{type(error).__name__}: {error}") from None
+
+
+@contextlib.contextmanager
+def _translated(folder: Path) -> Iterator[None]:
+    """Turn SQLite's complaints about what is in the file into damage; about disk or locks, they stay what they are."""
+    sqlite = driver()
+    try:
+        yield
+    except sqlite.OperationalError as error:
+        raise StoreError(str(error), code="database", path=str(folder), problem=str(error)) from None
+    except sqlite.Error as error:
+        raise _damaged(folder, str(error)) from None
+    except StoreError as error:
+        if error.code == "database" and any(word in str(error) for word in ("not a database", "malformed")):
+            raise _damaged(folder, str(error)) from None
+        raise
 
 
 def _damaged(folder: Path, problem: str) -> StoreError:

@@ -30,7 +30,8 @@ def choose(trust: Path, given: Bundle | bytes | None, *, policy: bytes | None, f
 
     Raises:
         UsageError: nothing is trusted and nothing was named (``nothing-pinned``).
-        FetchError, FormatError, StoreError: what was named cannot be read.
+        FetchError: what was named cannot be read, or the proof's ledger is not among the pinned (``origin-not-pinned``).
+        FormatError, StoreError: what was named, or what is pinned, is damaged.
     """
     if policy is not None:
         source = None if location is None or offline else open_source(location)
@@ -38,11 +39,13 @@ def choose(trust: Path, given: Bundle | bytes | None, *, policy: bytes | None, f
     if location is not None:
         return [choose_source(trust, location, founding, roster)]
     origin, pins = proof_origin(given), load_pins(trust)
-    chosen = [pin for pin in pins if origin is None or pin.origin == origin] or pins
+    chosen = [pin for pin in pins if origin is None or pin.origin == origin]
     if chosen:
         return [(_trusted(pin, roster), None if offline else _source_of(pin)) for pin in chosen]
     if isinstance(given, Bundle):
         return [(Trusted(parse_policy(given.policy), policy_founding(given.policy), None, roster, pinned=False), None)]
+    if pins:
+        raise FetchError(f"{origin} is not pinned", code="origin-not-pinned", origin=origin)
     raise UsageError("nothing is pinned", code="nothing-pinned")
 
 

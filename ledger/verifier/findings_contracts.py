@@ -73,20 +73,19 @@ def values_at_odds(ground: Ground) -> Iterator[Finding]:
 def just_under_limit(ground: Ground) -> Iterator[Finding]:
     """How many direct contracts lie just under the limit of direct procurement: a count, which says nothing of any of them."""
     data = ground.data["direct_procurement"]
-    found: dict[int, list[str]] = {}
+    found: dict[tuple[Decimal, str, bool], list[str]] = {}
     direct = [one for one in _contracts(ground) if _is_direct(one, data)]
     for contract in direct:
-        place = _limit_of(contract, data["limits"])
-        if place is not None:
-            limit, value = Decimal(data["limits"][place]["limit"]), contract.money("value") or Decimal(0)
+        value = contract.money("value") or Decimal(0)
+        for row in _limits_of(contract, data["limits"]):
+            limit = Decimal(row["limit"])
             if limit * Decimal(data["band"]) <= value <= limit:
-                found.setdefault(place, []).append(contract.ref)
-    for place, refs in sorted(found.items()):
-        row = data["limits"][place]
-        least = Decimal(row["limit"]) * Decimal(data["band"])
-        values: dict[str, object] = {"count": len(refs), "all": len(direct), "least": _shown(least), "limit": _shown(Decimal(row["limit"]))}
-        code = "just-under-limit-uncertain" if row["uncertain"] else "just-under-limit"
-        yield Finding(code, tuple(refs), values | {"law": row["law"]}, remark=True)
+                found.setdefault((limit, row["law"], row["uncertain"]), []).append(contract.ref)
+    for (limit, law, uncertain), refs in sorted(found.items()):
+        values: dict[str, object] = {"count": len(refs), "all": len(direct), "law": law}
+        values |= {"least": _shown(limit * Decimal(data["band"])), "limit": _shown(limit)}
+        code = "just-under-limit-uncertain" if uncertain else "just-under-limit"
+        yield Finding(code, tuple(refs), values, remark=True)
 
 
 def _is_direct(contract: _Contract, data: dict[str, Any]) -> bool:
@@ -94,19 +93,21 @@ def _is_direct(contract: _Contract, data: dict[str, Any]) -> bool:
     return not contract.amends and contract.fields["currency"] == data["currency"] and method in data["methods"]
 
 
-def _limit_of(contract: _Contract, limits: list[dict[str, Any]]) -> int | None:
-    """Return the place of the limit for the contract's category on its date; rows for named categories stand first."""
+def _limits_of(contract: _Contract, limits: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the limits for the contract's category on its date; the first category that fits decides."""
     category = str(contract.fields.get("category", "")).casefold()
-    for place, row in enumerate(limits):
-        named = not row["categories"] or any(name in category for name in row["categories"])
-        if named and row["from"] <= contract.signed_on <= row.get("until", "9999"):
-            return place
-    return None
+    fitting = [row for row in limits if not row["categories"] or any(word in category for word in row["categories"])]
+    return [
+        row
+        for row in fitting
+        if row["categories"] == fitting[0]["categories"] and row["from"] <= contract.signed_on <= row.get("until", "9999")
+    ]
 
 
 def _shown(value: Decimal) -> str:
+    """Return the amount as it is written in Indonesia: 199.750.000,50."""
     whole, _, cents = f"{value:f}".partition(".")
-    grouped = f"{int(whole):,}".replace(",", " ")
+    grouped = f"{int(whole):,}".replace(",", ".")
     return grouped + (f",{cents}" if cents.strip("0") else "")
 
 

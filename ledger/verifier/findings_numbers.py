@@ -13,7 +13,6 @@ __all__ = ["RULES", "gaps_between"]
 
 _MONTHS = {"I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"}
 _WORD = re.compile(r"[A-Z]+")
-_NOT_CORRECTED = "ref NOT IN (SELECT target FROM relations WHERE type = 'corrects')"
 
 
 def gaps(ground: Ground) -> Iterator[Finding]:
@@ -39,7 +38,10 @@ def _serials(ground: Ground, book: dict[str, Any]) -> dict[str, list[tuple[int, 
 
 
 def _void(ground: Ground, book: dict[str, Any], year: str) -> set[int]:
-    query = "SELECT signed_on, json_extract(body, '$.fields.series'), json_extract(body, '$.fields.serials') FROM acts WHERE kind = 'void'"
+    query = """
+        SELECT signed_on, json_extract(body, '$.fields.series'), json_extract(body, '$.fields.serials')
+        FROM acts WHERE kind = 'void'
+    """
     found: set[int] = set()
     for signed_on, series, serials in ground.rows(query):
         if series == book["id"] and _year(book, signed_on) == year:
@@ -83,9 +85,9 @@ def no_number_book(ground: Ground) -> Iterator[Finding]:
 
 def same_number(ground: Ground) -> Iterator[Finding]:
     """One number on several acts of one office, form and year, none of which replaces another."""
-    query = f"""
+    query = """
         SELECT office, form, year, min(number), group_concat(ref, ' ') FROM (SELECT * FROM acts ORDER BY idx)
-        WHERE folded IS NOT NULL AND {_NOT_CORRECTED} GROUP BY form, office, folded, year HAVING count(*) > 1 ORDER BY min(idx)
+        WHERE folded IS NOT NULL AND ref NOT IN (SELECT target FROM relations WHERE type = 'corrects') GROUP BY form, office, folded, year HAVING count(*) > 1 ORDER BY min(idx)
     """
     for office, form, year, number, refs in ground.rows(query):
         acts = tuple(refs.split(" "))
@@ -94,13 +96,13 @@ def same_number(ground: Ground) -> Iterator[Finding]:
 
 def same_serial(ground: Ground) -> Iterator[Finding]:
     """One serial of a declared book on several acts, none of which replaces another."""
+    query = """
+        SELECT serial, iif(?2, year, ''), group_concat(ref, ' ') FROM (SELECT * FROM acts ORDER BY idx)
+        WHERE series = ?1 AND ref NOT IN (SELECT target FROM relations WHERE type = 'corrects')
+        GROUP BY 1, 2 HAVING count(*) > 1 ORDER BY 2, 1
+    """
     for book in ground.state.roster.series.values():
-        year = "year" if book["resets"] == "yearly" else "''"
-        query = f"""
-            SELECT serial, {year}, group_concat(ref, ' ') FROM (SELECT * FROM acts ORDER BY idx)
-            WHERE series = ? AND {_NOT_CORRECTED} GROUP BY serial, {year} HAVING count(*) > 1 ORDER BY 2, 1
-        """
-        for serial, found_year, refs in ground.rows(query, book["id"]):
+        for serial, found_year, refs in ground.rows(query, book["id"], book["resets"] == "yearly"):
             acts = tuple(refs.split(" "))
             values = {"series": book["id"], "office": book["office"], "serial": serial, "year": found_year, "count": len(acts)}
             yield Finding("same-serial", acts, values)
@@ -108,22 +110,24 @@ def same_serial(ground: Ground) -> Iterator[Finding]:
 
 def dates_run_backwards(ground: Ground) -> Iterator[Finding]:
     """In a declared book, a higher serial on a paper with an earlier date."""
+    query = """
+        SELECT * FROM (
+          SELECT ref, serial, signed_on, lag(ref) OVER book, lag(serial) OVER book, lag(signed_on) OVER book AS before
+          FROM acts WHERE series = ?1 AND ref NOT IN (SELECT target FROM relations WHERE type = 'corrects')
+          WINDOW book AS (PARTITION BY iif(?2, year, '') ORDER BY serial, idx)
+        ) WHERE before > signed_on
+    """
     for book in ground.state.roster.series.values():
-        year = "year" if book["resets"] == "yearly" else "''"
-        query = f"""
-            SELECT * FROM (
-              SELECT ref, serial, signed_on, lag(ref) OVER book, lag(serial) OVER book, lag(signed_on) OVER book AS before
-              FROM acts WHERE series = ? AND {_NOT_CORRECTED} WINDOW book AS (PARTITION BY {year} ORDER BY serial, idx)
-            ) WHERE before > signed_on
-        """
-        for ref, serial, signed_on, before_ref, before_serial, before in ground.rows(query, book["id"]):
+        rows = ground.rows(query, book["id"], book["resets"] == "yearly")
+        for ref, serial, signed_on, before_ref, before_serial, before in rows:
             values = {"series": book["id"], "office": book["office"], "serial": serial, "signed_on": signed_on}
             yield Finding("order", (ref, before_ref), values | {"before_serial": before_serial, "before": before})
 
 
 def number_at_odds(ground: Ground) -> Iterator[Finding]:
     """A number without a digit, one that names another paper, or one with a month that does not exist."""
-    for ref, kind, number, office in ground.rows("SELECT ref, kind, number, office FROM acts WHERE number IS NOT NULL ORDER BY idx"):
+    query = "SELECT ref, kind, number, office FROM acts WHERE number IS NOT NULL ORDER BY idx"
+    for ref, kind, number, office in ground.rows(query):
         values: dict[str, object] = {"number": number, "office": office, "kind": kind}
         words = _WORD.findall(number.upper())
         if not any(character.isdigit() for character in number):

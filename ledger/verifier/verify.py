@@ -17,7 +17,8 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-from ledger.errors import FetchError, LedgerError, ProofError
+from ledger.errors import FetchError, FormatError, LedgerError, NewerFormatError, ProofError
+from ledger.records.entry import parse_entry
 from ledger.records.numbers import fold_number
 from ledger.records.roster import replay_roster
 from ledger.tlog.proof import MAGIC, MAX_PROOF, Proof, parse_proof
@@ -174,8 +175,16 @@ def _verify_by_code(document: Document, trusted: Trusted, view: View | None, bef
 
 
 def _names(view: View, index: int, sha256: str) -> bool:
+    """Tell whether the act at ``index`` names the document; one of a later version may, and is judged as such."""
     found = record_at(view, index)
-    return found is not None and any(one["sha256"] == sha256 for one in found[1].documents)
+    if found is not None:
+        return any(one["sha256"] == sha256 for one in found[1].documents)
+    try:
+        return sha256.encode("ascii") in parse_entry(view.entry(index)).envelope.payload
+    except NewerFormatError:
+        return True
+    except FormatError:
+        return False
 
 
 def _verify_bundle(bundle: Bundle, subject: str, trusted: Trusted, view: View | None, before: tuple[Check, ...]) -> list[Verdict]:

@@ -34,7 +34,12 @@ def test_round_trip(checkpoint: Checkpoint) -> None:
     assert parse_checkpoint(format_checkpoint(checkpoint)) == checkpoint
 
 
-@given(CHECKPOINTS, st.integers(0, 200), st.sampled_from(["", "\n", " ", "0", "A", "=", "\r", "٤", "\u2028", "/", "\0"]), st.booleans())
+@given(
+    CHECKPOINTS,
+    st.integers(0, 200),
+    st.sampled_from(["", "\n", " ", "0", "A", "=", "\r", "٤", "\u2028", "/", "\0"]),
+    st.booleans(),
+)
 def test_accepted_text_formats_to_itself(checkpoint: Checkpoint, at: int, put: str, replace: bool) -> None:
     """A text with something put in, replaced or left out is refused, or is the one text of what was read."""
     text = format_checkpoint(checkpoint).decode()

@@ -92,7 +92,9 @@ def test_frontier_grows_in_any_steps(first: int, second: int) -> None:
     assert grown.root() == ROOTS[new]
 
 
-@pytest.mark.parametrize(("size", "data"), [(-1, b""), (0, b"\0" * 32), (1, b""), (1, b"\0" * 31), (3, b"\0" * 32), (4, b"\0" * 64)])
+@pytest.mark.parametrize(
+    ("size", "data"), [(-1, b""), (0, b"\0" * 32), (1, b""), (1, b"\0" * 31), (3, b"\0" * 32), (4, b"\0" * 64)]
+)
 def test_frontier_of_another_size_is_refused(size: int, data: bytes) -> None:
     """Stored hashes that no tree of that size has are refused."""
     with pytest.raises(FormatError) as caught:
@@ -121,7 +123,7 @@ def test_every_consistency_proof() -> None:
 def test_proofs_need_only_complete_subtrees() -> None:
     """The nodes named are inside the tree, each once, and are what ``read`` is asked for."""
     for size in range(1, SIZES + 1):
-        for nodes in [inclusion_nodes(index, size) for index in range(size)] + [consistency_nodes(old, size) for old in range(size)]:
+        for nodes in (proof(at, size) for at in range(size) for proof in (inclusion_nodes, consistency_nodes)):
             assert len(set(nodes)) == len(nodes)
             assert all((index + 1) << level <= size for level, index in nodes)
 

@@ -29,7 +29,7 @@ def _view(city: City) -> View:
     return open_ledger(open_source(str(city.path)), parse_policy(city.policy), city.founding)
 
 
-@pytest.fixture()
+@pytest.fixture
 def city(tmp_path: Path) -> City:
     city = City(tmp_path / "kota", witnesses=("kpk", "bpkp"))
     second = city.enrol("Sekretaris Daerah", ["setda"])
@@ -40,7 +40,7 @@ def city(tmp_path: Path) -> City:
     return city
 
 
-@pytest.fixture()
+@pytest.fixture
 def bag(city: City, tmp_path: Path) -> Path:
     make_bundle(_view(city), [4, 7], tmp_path / "bukti.zip")
     return tmp_path / "bukti.zip"
@@ -173,6 +173,11 @@ def _replace(path: Path, old: bytes, new: bytes) -> None:
     path.write_bytes(data.replace(old, new, 1))
 
 
+def _change_log_key(path: Path) -> None:
+    comment, log, rest = path.read_bytes().split(b"\n", 2)
+    path.write_bytes(b"\n".join([comment, log[:-9] + (b"A" if log[-9:-8] != b"A" else b"B") + log[-8:], rest]))
+
+
 TAMPER: dict[str, Callable[[Path], None]] = {
     "document": lambda act: next((act / "documents").iterdir()).write_bytes(b"other"),
     "record": lambda act: _replace(act / "record.json", b"Penetapan", b"Penetapam"),
@@ -182,7 +187,7 @@ TAMPER: dict[str, Callable[[Path], None]] = {
     "proof hash": lambda act: _replace(act / "proof.tlog-proof", b"\nindex 4\n", b"\nindex 5\n"),
     "root": lambda act: _replace(act / "proof.tlog-proof", b"\n14\n", b"\n15\n"),
     "roster": lambda act: (act.parent.parent / "roster.jsonl").write_bytes(b""),
-    "log key": lambda act: _replace(act.parent.parent / "policy", b"+AQ", b"+AR"),
+    "log key": lambda act: _change_log_key(act.parent.parent / "policy"),
     "origin": lambda act: _replace(act.parent.parent / "policy", b"log bening.example/kota", b"log bening.example/lain"),
 }
 

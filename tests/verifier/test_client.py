@@ -29,7 +29,7 @@ from ledger.verifier.client import (
 from tests.city import City, serve
 
 
-@pytest.fixture()
+@pytest.fixture
 def city(tmp_path: Path) -> City:
     city = City(tmp_path / "kota")
     city.publish()
@@ -155,7 +155,7 @@ def test_only_http(tmp_path: Path) -> None:
 Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
 
 
-@pytest.fixture()
+@pytest.fixture
 def answering() -> Iterator[Callable[[Answer], str]]:
     """Serve whatever a test answers."""
     servers = []

@@ -14,7 +14,7 @@ from ledger.verifier.trust import add_pin, follow, load_pin, load_pins, log_keys
 from tests.city import City
 
 
-@pytest.fixture()
+@pytest.fixture
 def city(tmp_path: Path) -> City:
     city = City(tmp_path / "kota")
     city.publish()

@@ -56,7 +56,7 @@ class Town:
         return verify_file(file or self.file, trusted=trusted or self.trusted, proof=given)[0]
 
 
-@pytest.fixture()
+@pytest.fixture
 def town(tmp_path: Path) -> Town:
     return Town(tmp_path)
 
@@ -564,6 +564,20 @@ def test_a_newer_record_is_not_checked(town: Town, change: dict[str, object]) ->
     envelope = town.city.sign(RECORD_TYPE, {**record.data, **change}, [town.city.clerk])
     town.city.entries.append(canonical.dump(_entry(town.city, envelope)))
     verdict = town.offline(town.city.proof(len(town.city.entries) - 1))
+    assert verdict.exit_status() == 3
+    assert "newer version" in _text(verdict).split("\n")[0]
+
+
+def test_a_newer_record_found_by_its_document(town: Town) -> None:
+    """The look-up leads to a record of a later version: it is not called unknown, but not checked."""
+    record = town.city.record(documents={"baru.pdf": b"baru"})
+    envelope = town.city.sign(RECORD_TYPE, {**record.data, "v": 2}, [town.city.clerk])
+    town.city.entries.append(canonical.dump(_entry(town.city, envelope)))
+    town.city.records[len(town.city.entries) - 1] = record
+    town.city.write()
+    file = town.path / "baru.pdf"
+    file.write_bytes(b"baru")
+    verdict = town.online(file)
     assert verdict.exit_status() == 3
     assert "newer version" in _text(verdict).split("\n")[0]
 
