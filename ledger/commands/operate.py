@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ledger.commands.common import FALSE, Session, json_option, ledger_option, passphrase_option, printable, session
+from ledger.commands.common import FALSE, REFUSED, UNCHECKED, Session, json_option, ledger_option, passphrase_option, printable, session
 from ledger.commands.ledgers import home_of
 from ledger.errors import StoreError
 
@@ -51,11 +51,14 @@ def sequence(here: Session, accept_clock: bool, once: bool) -> int:
 
 
 @click.command()
+@click.option("--act", metavar="ID", help="Show what became of one submission instead, by the act's id.")
 @ledger_option
 @json_option
 @session
-def status(here: Session) -> int:
+def status(here: Session, act: str | None) -> int:
     """Show the ledger's state: size, last checkpoint, what waits, space, whether a sequencer runs."""
+    if act is not None:
+        return _fate(here, act)
     found = _status(here)
     lines = [here.say(f"status.{key}", **{key: value, **found}) for key, value in found.items() if value not in (None, [], False)]
     here.report(found, lines)
@@ -92,6 +95,18 @@ def rebuild(here: Session) -> int:
     size = rebuild_home(home)
     here.report({"home": str(home.path), "size": size}, [here.say("rebuild.done", home=printable(home.path), size=size)])
     return 0
+
+
+def _fate(here: Session, act_id: str) -> int:
+    from ledger.publisher.state import fate_of
+    from ledger.words import say_reason
+
+    fate = fate_of(home_of(here), act_id)
+    sentences = [say_reason(one, here.lang) for one in fate.reasons]
+    found = {"id": act_id, "state": fate.state, "index": fate.index, "reasons": sentences}
+    lines = [here.say(f"fate.{fate.state}", id=act_id[:16], index=fate.index), *(f"  - {one}" for one in sentences)]
+    here.report(found, lines)
+    return {"published": 0, "refused": REFUSED}.get(fate.state, UNCHECKED)
 
 
 def _status(here: Session) -> dict[str, Any]:

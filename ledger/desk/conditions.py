@@ -46,7 +46,7 @@ def meets(test: Spec, row: Row) -> bool:
         return not meets(test["not"], row)
     value = column(row, test["column"])
     if "missing" in test:
-        return (value is None or value == "") == test["missing"]
+        return (value is None or value == "") is bool(test["missing"])
     if value is None or value == "":
         return False
     return all(_compare(name, value, wanted, row) for name, wanted in test.items() if name != "column")

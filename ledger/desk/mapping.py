@@ -118,6 +118,11 @@ def _check(chart: Map) -> None:
             raise _bad(chart.path, "relation")
     for rule in (*chart.refuse, *chart.warn):
         _check_keys(chart, rule, ("if", "id", "en"), need=("id", "en"))
+    for one in chart.signatories:
+        _check_keys(chart, one, ("position", "name", "capacity", "basis", "when"), need=("position",))
+        for rule in one.get("when", ()):
+            _check_keys(chart, rule, ("if", "set"), need=("if", "set"))
+            _check_test(chart, rule["if"])
     for one in chart.documents:
         _check_keys(chart, one, ("column", "role"), need=("column",))
     _check_targets(chart, (*chart.constants, *chart.columns))

@@ -65,6 +65,13 @@ class Inbox:
         row = self.connection.execute("SELECT state, reasons FROM submissions WHERE n = ?", (n,)).fetchone()
         return (row[0], _load(row[1])) if row else ("unknown", ())
 
+    def state_of_act(self, act_id: str) -> tuple[str, tuple[Reason, ...]]:
+        """Return what became of the newest submission of an act, by its id; ``unknown`` where none is kept."""
+        row = self.connection.execute(
+            "SELECT state, reasons FROM submissions WHERE id = ? ORDER BY n DESC LIMIT 1", (act_id,)
+        ).fetchone()
+        return (row[0], _load(row[1])) if row else ("unknown", ())
+
     def count_pending(self) -> int:
         """Return how many submissions wait."""
         return int(self.connection.execute("SELECT count(*) FROM submissions WHERE state = 'pending'").fetchone()[0])

@@ -1,9 +1,9 @@
-"""The entry: a leaf of the tree and a link of the chain, at most 49,000 bytes of canonical JSON.
+r"""The entry: a leaf of the tree and a link of the chain, at most 49,000 bytes of canonical JSON.
 
     {"envelope":{…},"prev":"<hex>","roster":"<hex>","time":"2026-11-23T02:14:07Z","v":1}
 
 ``prev`` is the leaf hash of the entry before, so that a person can follow the chain with
-``(printf '\\000'; cat entry) | sha256sum``. ``roster`` is the SHA-256 of the newest roster payload before this entry:
+``(printf '\000'; cat entry) | sha256sum``. ``roster`` is the SHA-256 of the newest roster payload before this entry:
 an entry says by which roster it was judged. ``time`` never runs backwards.
 """
 

@@ -11,6 +11,7 @@ without spare bits; signatures stand in strictly ascending ``keyid``; there are 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -124,7 +125,7 @@ def _signatures_of(value: Any, *, drafts: bool) -> tuple[Signature, ...]:
     if type(value) is not list or not (0 if drafts else 1) <= len(value) <= MAX_SIGNATURES:
         raise FormatError(f"an envelope carries 1 to {MAX_SIGNATURES} signatures", code="bad-signature-count")
     signatures = tuple(_signature_of(one) for one in value)
-    for before, after in zip(signatures, signatures[1:], strict=False):
+    for before, after in itertools.pairwise(signatures):
         if before.keyid >= after.keyid:
             raise FormatError("signatures do not stand in strictly ascending keyid", code="signature-order")
     return signatures

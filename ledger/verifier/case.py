@@ -14,28 +14,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from ledger.errors import AdmissionError, FormatError, LedgerError, NewerFormatError, Reason, VerificationError
+from ledger.errors import AdmissionError, FormatError, LedgerError, NewerFormatError
 from ledger.records.entry import Entry, first_prev, format_time, parse_entry
 from ledger.records.envelope import Envelope
 from ledger.records.events import ROSTER_TYPE
 from ledger.records.record import RECORD_TYPE, Record, parse_record
-from ledger.records.replay import Act, Acts, NumberKey, judge_record
-from ledger.records.roster import Roster, judge_roster, replay_roster
+from ledger.records.roster import Roster, judge_roster
 from ledger.tlog.merkle import check_inclusion, leaf_hash
 from ledger.tlog.policy import LOG_PQ, Opened, Policy
 from ledger.tlog.proof import Proof
-from ledger.verifier.acts import LookedUpActs
 from ledger.verifier.facts import facts_of
 from ledger.verifier.later import add_later
 from ledger.verifier.reader import View
+from ledger.verifier.signers import SIGNATURE, add_group, check_signers, known_rosters, roster_of
 from ledger.verifier.trust import Pin, log_keys_changed_by, origin_of
 from ledger.verifier.verdict import Check, Facts, State, Verdict, check_of
 
 __all__ = ["Case", "Document", "Trusted", "judge_case"]
-
-SIGNATURE = ("bad-signature", "signatures-are-not-the-signers")
-RELATIONS = ("unknown-target", "not-competent")
-NAMES = ("ref-used", "number-used")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +95,7 @@ def _run(case: Case) -> None:
     if entry is None:
         return
     _check_chain(case, entry)  # 3
-    case.rosters = _known_rosters(case)
+    case.rosters = known_rosters(case)
     if entry.envelope.payload_type == ROSTER_TYPE:
         _judge_roster_entry(case, entry)
         return
@@ -108,7 +103,7 @@ def _run(case: Case) -> None:
     if record is None:
         return
     _check_document(case, record)  # 4
-    _check_signers(case, entry, record)  # 5
+    check_signers(case, entry, record)  # 5
     _witnesses(case, opened)
     add_later(case, opened, entry, record)  # 6
 
@@ -130,7 +125,7 @@ def _check_checkpoint(case: Case) -> Opened | None:
 
 def _changed_keys(case: Case) -> int | None:
     try:
-        return log_keys_changed_by(case.trusted.policy, _known_rosters(Case(case.trusted, case.proof, case.view, None)))
+        return log_keys_changed_by(case.trusted.policy, known_rosters(Case(case.trusted, case.proof, case.view, None)))
     except LedgerError:
         return None
 
@@ -179,32 +174,6 @@ def _check_chain(case: Case, entry: Entry) -> None:
         case.add("chain", "passed", "chain-holds", index=index)
 
 
-def _known_rosters(case: Case) -> list[Roster]:
-    """Return the longest chain at hand, replayed from the founding; shorter ones must be its beginning."""
-    founding, chains = case.trusted.founding, [list(case.trusted.roster)]
-    if founding is None:
-        return []
-    if case.trusted.pin is not None:
-        chains.append(list(case.trusted.pin.roster))
-    if case.view is not None:
-        try:
-            chains.append(case.view.envelopes())
-        except LedgerError as error:
-            case.failed("roster-file", error)
-    chains = sorted(filter(None, chains), key=len)
-    if not chains:
-        return []
-    try:
-        rosters = replay_roster(chains[-1], founding=founding)
-    except LedgerError as error:
-        case.failed("roster", error)
-        return []
-    longest = [one.id for one in chains[-1]]
-    if any([one.id for one in chain] != longest[: len(chain)] for chain in chains):
-        case.add("roster", "failed", "roster-forked")
-    return rosters
-
-
 def _check_record(case: Case, entry: Entry) -> Record | None:
     """Accept a record that was made for the trusted founding."""
     if entry.envelope.payload_type != RECORD_TYPE:
@@ -220,7 +189,7 @@ def _check_record(case: Case, entry: Entry) -> Record | None:
         return None
     _check_founding(case, record.data["founding"])
     index, origin = case.proof.index, origin_of(case.trusted.policy)
-    case.facts = facts_of(record, _roster_of(case, entry), index=index, time=entry.time, origin=origin)
+    case.facts = facts_of(record, roster_of(case, entry), index=index, time=entry.time, origin=origin)
     return record
 
 
@@ -246,77 +215,18 @@ def _check_document(case: Case, record: Record) -> None:
     case.add("document", "passed", "document-identical", sha256=found["sha256"], name=found["name"], role=found["role"])
 
 
-def _roster_of(case: Case, entry: Entry) -> Roster | None:
-    return next((one for one in case.rosters if one.hash == entry.roster), None)
-
-
-def _check_signers(case: Case, entry: Entry, record: Record) -> None:
-    """Judge the record by the roster that its entry names."""
-    roster = _roster_of(case, entry)
-    if roster is None:
-        for name in ("signature", "authority"):
-            case.add(name, "not_checked", "signer-not-checked", roster=entry.roster[:16])
-        return
-    acts: Acts = _NoActs() if case.view is None else LookedUpActs(case.view, case.proof.index)
-    try:
-        reasons = judge_record(roster, acts, entry.envelope, time=entry.time)
-    except VerificationError as error:
-        case.failed("relations", error)
-        reasons = judge_record(roster, _NoActs(), entry.envelope, time=entry.time)
-        acts = _NoActs()
-    except LedgerError:
-        acts = _NoActs()
-        reasons = judge_record(roster, acts, entry.envelope, time=entry.time)
-    related = any("ref" in one for one in record.relations)
-    _add_reasons(case, reasons, online=not isinstance(acts, _NoActs), related=related)
-
-
-def _add_reasons(case: Case, reasons: list[Reason], *, online: bool, related: bool) -> None:
-    groups: dict[str, list[Reason]] = {"signature": [], "authority": [], "relations": [], "names": []}
-    for reason in reasons:
-        groups[_group_of(reason)].append(reason)
-    if groups["signature"]:
-        groups["authority"] = [one for one in groups["authority"] if one.code != "no-signer-for-office-and-kind"]
-    _add_group(case, "signature", groups["signature"], "signatures-hold")
-    _add_group(case, "authority", groups["authority"], "authority-holds")
-    if not online:
-        if related:
-            case.add("relations", "not_checked", "relations-not-checked")
-        return
-    if related:
-        _add_group(case, "relations", groups["relations"], "relations-hold")
-    if groups["names"]:
-        _add_group(case, "names", groups["names"], "names-hold")
-
-
-def _add_group(case: Case, name: str, reasons: list[Reason], held: str) -> None:
-    if not reasons:
-        case.add(name, "passed", held)
-    for reason in reasons:
-        state: State = "not_checked" if reason.unknown else "failed"
-        code = "newer-format" if reason.unknown else reason.code
-        case.add(name, state, code, detail=str(reason), path=reason.path, **reason.values)
-
-
-def _group_of(reason: Reason) -> str:
-    for name, codes in (("signature", SIGNATURE), ("relations", RELATIONS), ("names", NAMES)):
-        if reason.code in codes:
-            return name
-    return "authority"
-
-
 def _judge_roster_entry(case: Case, entry: Entry) -> None:
     """A roster event: it must be the next payload of the chain, and the authority's."""
     founds = entry.envelope.id == case.trusted.founding
-    before = Roster() if founds else _roster_of(case, entry)
+    before = Roster() if founds else roster_of(case, entry)
     if before is None:
         for name in ("founding", "signature", "authority"):
             case.add(name, "not_checked", "signer-not-checked", roster=entry.roster[:16])
         return
     _check_founding(case, before.founding or entry.envelope.id)
     reasons = judge_roster(before, entry.envelope, index=case.proof.index)
-    _add_group(case, "signature", [one for one in reasons if one.code in SIGNATURE], "signatures-hold")
-    _add_group(case, "authority", [one for one in reasons if one.code not in SIGNATURE], "authority-holds")
+    add_group(case, "signature", [one for one in reasons if one.code in SIGNATURE], "signatures-hold")
+    add_group(case, "authority", [one for one in reasons if one.code not in SIGNATURE], "authority-holds")
 
 
 def _witnesses(case: Case, opened: Opened) -> None:
@@ -332,19 +242,3 @@ def _witnesses(case: Case, opened: Opened) -> None:
             case.facts = replace(case.facts, witnessed=format_time(min(times)))
     else:
         case.add("witnesses", "not_checked", "no-witness-signed", names=", ".join(names))
-
-
-class _NoActs:
-    """No earlier act can be asked for: whoever is offline."""
-
-    def by_ref(self, ref: str) -> Act | None:
-        """Nothing is known."""
-        return None
-
-    def by_number(self, key: NumberKey) -> list[Act]:
-        """Nothing is known."""
-        return []
-
-    def relating_to(self, ref: str) -> list[tuple[str, Act]]:
-        """Nothing is known."""
-        return []

@@ -87,7 +87,8 @@ def same_number(ground: Ground) -> Iterator[Finding]:
     """One number on several acts of one office, form and year, none of which replaces another."""
     query = """
         SELECT office, form, year, min(number), group_concat(ref, ' ') FROM (SELECT * FROM acts ORDER BY idx)
-        WHERE folded IS NOT NULL AND ref NOT IN (SELECT target FROM relations WHERE type = 'corrects') GROUP BY form, office, folded, year HAVING count(*) > 1 ORDER BY min(idx)
+        WHERE folded IS NOT NULL AND ref NOT IN (SELECT target FROM relations WHERE type = 'corrects')
+        GROUP BY form, office, folded, year HAVING count(*) > 1 ORDER BY min(idx)
     """
     for office, form, year, number, refs in ground.rows(query):
         acts = tuple(refs.split(" "))

@@ -14,7 +14,6 @@ the log. The log may change its keys only by a roster event that the pinned foun
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import secrets
@@ -25,22 +24,32 @@ from pathlib import Path
 from ledger.errors import (
     FetchError,
     FormatError,
-    LedgerError,
     NewerFormatError,
     PolicyError,
     ProofError,
-    StoreError,
     UsageError,
     VerificationError,
 )
 from ledger.records.entry import parse_entry
 from ledger.records.envelope import Envelope, dump_envelope
 from ledger.records.roster import Roster
-from ledger.tlog.checkpoint import Checkpoint, parse_checkpoint
+from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.merkle import check_consistency
-from ledger.tlog.note import format_vkey, parse_note
-from ledger.tlog.policy import LOG_PQ, Policy, parse_policy, policy_founding
-from ledger.verifier.client import MAX_POLICY, Source, fetch_policy, roster_lines
+from ledger.tlog.policy import Policy, parse_policy, policy_founding
+from ledger.verifier.client import MAX_POLICY, Source, fetch_policy
+from ledger.verifier.pins import (
+    FOUNDING,
+    NAME,
+    Pin,
+    cannot_write,
+    keep_evidence,
+    load_pin,
+    load_pins,
+    origin_of,
+    sync_folder,
+    vkeys_of,
+    write_file,
+)
 from ledger.verifier.reader import View, open_ledger
 
 __all__ = [
@@ -59,38 +68,6 @@ __all__ = [
     "read_policy_file",
 ]
 
-_HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """A pinned ledger in its ``folder``; ``roster`` and ``note`` (a checkpoint) are what was seen last, if anything."""
-
-    name: str
-    folder: Path
-    policy_file: bytes
-    policy: Policy
-    founding: str
-    location: str | None = None
-    roster: tuple[Envelope, ...] = ()
-    note: bytes | None = None
-
-    @property
-    def origin(self) -> str:
-        """The log's name."""
-        return origin_of(self.policy)
-
-    @property
-    def vkeys(self) -> tuple[str, ...]:
-        """The log's keys: Ed25519, then ML-DSA-44 where the policy has it."""
-        return _vkeys(self.policy)
-
-    @property
-    def checkpoint(self) -> Checkpoint | None:
-        """The newest checkpoint seen."""
-        return None if self.note is None else parse_checkpoint(parse_note(self.note).text)
-
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -101,18 +78,6 @@ class Proposal:
     founding: str
     view: View | None = None
     rosters: tuple[Roster, ...] = ()
-
-
-def origin_of(policy: Policy) -> str:
-    """Return the name of the policy's one log.
-
-    Raises:
-        PolicyError: it has none, or several.
-    """
-    names = {key.name for key in policy.logs}
-    if len(names) != 1:
-        raise PolicyError("a policy of a ledger names exactly one log", code="not-one-log")
-    return names.pop()
 
 
 def propose_source(source: Source, founding: str | None = None, policy_file: bytes | None = None) -> Proposal:
@@ -130,7 +95,7 @@ def propose_source(source: Source, founding: str | None = None, policy_file: byt
     if parse_entry(view.entry(0)).envelope.id != named:
         raise VerificationError("entry 0 is another founding", code="other-founding", expected=named[:16])
     current = {keys.vkeys for keys in rosters[-1].log_keys_at(view.size)}
-    if rosters[-1].origin != origin_of(policy) or not any(set(_vkeys(policy)) <= set(keys) for keys in current):
+    if rosters[-1].origin != origin_of(policy) or not any(set(vkeys_of(policy)) <= set(keys) for keys in current):
         raise PolicyError("the roster names other log keys than the policy", code="keys-not-in-roster", origin=origin_of(policy))
     return Proposal(data, policy, named, view, tuple(rosters))
 
@@ -155,41 +120,12 @@ def add_pin(trust: Path, proposal: Proposal, *, name: str | None = None) -> Pin:
     if known.founding != proposal.founding:
         values = {"name": known.name, "origin": known.origin, "pinned": known.founding[:16], "offered": proposal.founding[:16]}
         raise PolicyError("pinned with another founding", code="pinned-other-founding", **values)
-    if set(known.vkeys) != set(_vkeys(proposal.policy)) and not _authorised(proposal):
+    if set(known.vkeys) != set(vkeys_of(proposal.policy)) and not _authorised(proposal):
         raise PolicyError("pinned with other keys", code="pinned-other-keys", name=known.name, origin=known.origin)
     if proposal.view is not None:
         follow(known, proposal.view)
-    _write(known.folder / "policy", proposal.policy_file)
+    write_file(known.folder / "policy", proposal.policy_file)
     return load_pin(known.folder)
-
-
-def load_pins(trust: Path) -> list[Pin]:
-    """Return the pinned ledgers, by name."""
-    if not trust.is_dir():
-        return []
-    folders = sorted(path for path in trust.iterdir() if path.is_dir() and _NAME.fullmatch(path.name))
-    return [load_pin(folder) for folder in folders]
-
-
-def load_pin(folder: Path) -> Pin:
-    """Return one pinned ledger.
-
-    Raises:
-        StoreError: code ``trust-damaged``: a file here cannot be read as what was written.
-    """
-    try:
-        data = (folder / "policy").read_bytes()
-        policy, founding = parse_policy(data), (folder / "founding").read_text("ascii").removesuffix("\n")
-        location, roster, note = (_read(folder / name) for name in ("location", "roster.jsonl", "checkpoint"))
-        place = None if location is None else location.decode("utf-8").removesuffix("\n")
-        if not _HEX.fullmatch(founding) or (place is not None and not place.isprintable()):
-            raise FormatError("the founding is not 64 hex digits, or the location no text")
-        envelopes = tuple(roster_lines(roster)) if roster is not None else ()
-        pin = Pin(folder.name, folder, data, policy, founding, place, envelopes, note)
-        _ = pin.origin, pin.checkpoint
-    except (OSError, UnicodeDecodeError, LedgerError) as error:
-        raise StoreError(f"{folder}: {error}", code="trust-damaged", path=str(folder), problem=str(error)) from None
-    return pin
 
 
 def follow(pin: Pin, view: View) -> None:
@@ -208,7 +144,7 @@ def follow(pin: Pin, view: View) -> None:
                 keep_evidence(pin, view.note)
             raise
     if seen != view.checkpoint:
-        _write(pin.folder / "checkpoint", view.note)
+        write_file(pin.folder / "checkpoint", view.note)
     with contextlib.suppress(FetchError, FormatError, NewerFormatError, VerificationError):
         view.rosters()
         _remember_roster(pin, view.envelopes())
@@ -234,7 +170,7 @@ def check_growth(old: Checkpoint, view: View) -> None:
 
 def log_keys_changed_by(policy: Policy, rosters: list[Roster]) -> int | None:
     """Return ``n`` of the roster payload that replaced the policy's log keys; None if they are not a former pair."""
-    mine = set(_vkeys(policy))
+    mine = set(vkeys_of(policy))
     for before, after in pairwise(rosters):
         if mine <= set(before.log_keys[-1].vkeys) and not mine <= set(after.log_keys[-1].vkeys):
             return after.n
@@ -243,19 +179,13 @@ def log_keys_changed_by(policy: Policy, rosters: list[Roster]) -> int | None:
 
 def _authorised(proposal: Proposal) -> bool:
     """The roster chain, replayed from the founding, names the proposal's keys as the newest: ``propose_source`` saw to it."""
-    return bool(proposal.rosters) and set(_vkeys(proposal.policy)) <= set(proposal.rosters[-1].log_keys[-1].vkeys)
-
-
-def _vkeys(policy: Policy) -> tuple[str, ...]:
-    post_quantum = policy.witnesses.get(LOG_PQ)
-    keys = [*policy.logs, *([post_quantum.key] if post_quantum is not None and post_quantum.key is not None else [])]
-    return tuple(format_vkey(key) for key in keys)
+    return bool(proposal.rosters) and set(vkeys_of(proposal.policy)) <= set(proposal.rosters[-1].log_keys[-1].vkeys)
 
 
 def _founding_in(policy_file: bytes, given: str | None) -> str:
     named = policy_founding(policy_file)
     founding = given or named
-    if founding is None or not _HEX.fullmatch(founding):
+    if founding is None or not FOUNDING.fullmatch(founding):
         raise UsageError("no founding is known", code="founding-unknown")
     if named is not None and named != founding:
         raise PolicyError("the policy names another founding", code="founding-differs", given=founding[:16], named=named[:16])
@@ -265,77 +195,33 @@ def _founding_in(policy_file: bytes, given: str | None) -> str:
 def _new_pin(trust: Path, proposal: Proposal, name: str | None) -> Pin:
     """Write a whole folder beside and rename it, so that a pin is there completely or not at all."""
     chosen = name or re.sub(r"[^a-z0-9.-]+", "-", origin_of(proposal.policy))[:64].strip("-.")
-    if not _NAME.fullmatch(chosen) or (trust / chosen).exists():
+    if not NAME.fullmatch(chosen) or (trust / chosen).exists():
         raise UsageError(f"{chosen!r} cannot be the name of a pinned ledger", code="bad-pin-name", name=chosen)
     beside = trust / f".{chosen}.{secrets.token_hex(4)}"
     try:
         beside.mkdir(parents=True)
     except OSError as error:
-        raise _cannot_write(beside, error) from None
-    _write(beside / "policy", proposal.policy_file)
-    _write(beside / "founding", proposal.founding.encode("ascii") + b"\n")
+        raise cannot_write(beside, error) from None
+    write_file(beside / "policy", proposal.policy_file)
+    write_file(beside / "founding", proposal.founding.encode("ascii") + b"\n")
     if proposal.view is not None:
         location = proposal.view.source.location
-        _write(beside / "location", location.encode("utf-8") + b"\n")
-        _write(beside / "checkpoint", proposal.view.note)
-        _write(beside / "roster.jsonl", _lines(proposal.view.envelopes()))
+        write_file(beside / "location", location.encode("utf-8") + b"\n")
+        write_file(beside / "checkpoint", proposal.view.note)
+        write_file(beside / "roster.jsonl", _lines(proposal.view.envelopes()))
     os.replace(beside, trust / chosen)
-    _sync(trust)
+    sync_folder(trust)
     return load_pin(trust / chosen)
 
 
 def _remember_roster(pin: Pin, envelopes: list[Envelope]) -> None:
     """Keep the chain as seen; one that does not continue what was seen is left to the checks that judge it."""
     if tuple(envelopes[: len(pin.roster)]) == pin.roster and len(envelopes) > len(pin.roster):
-        _write(pin.folder / "roster.jsonl", _lines(envelopes))
+        write_file(pin.folder / "roster.jsonl", _lines(envelopes))
 
 
 def _lines(envelopes: list[Envelope]) -> bytes:
     return b"".join(dump_envelope(one) + b"\n" for one in envelopes)
-
-
-def keep_evidence(pin: Pin, *notes: bytes) -> None:
-    """Keep signed checkpoints that contradict the newest one seen, together with it."""
-    for one in (pin.note, *notes):
-        if one is not None:
-            folder = pin.folder / "evidence"
-            folder.mkdir(exist_ok=True)
-            size = parse_checkpoint(parse_note(one).text).size
-            _write(folder / f"{size}-{hashlib.sha256(one).hexdigest()[:16]}.checkpoint", one)
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Replace a file in one step: written beside, synced, renamed, folder synced."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with open(beside, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-        _sync(path.parent)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise _cannot_write(path, error) from None
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _cannot_write(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"{path}: {error}", code="cannot-write", path=str(path), problem=str(error.strerror))
 
 
 def read_policy_file(path: Path) -> bytes:

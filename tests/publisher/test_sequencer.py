@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ from ledger.publisher.handover import Submission, sequence_once
 from ledger.publisher.inbox import Inbox
 from ledger.publisher.sequencer import Sequencer, run
 from ledger.publisher.signing import open_log_keys
-from ledger.publisher.state import open_state
+from ledger.publisher.state import fate_of, open_state
 from ledger.publisher.store import Store
 from ledger.records import canonical
 from ledger.records.entry import parse_entry, parse_time
@@ -250,3 +251,40 @@ def test_many_acts_fill_tiles_and_drop_what_they_outgrow(town: Town) -> None:
     assert not (town.home.public / "tile/entries/000.p").exists()
     assert (town.home.public / "tile/0/000").stat().st_size == 8192
     assert check_home(town.home) == []
+
+
+def test_the_fate_of_every_submission_can_be_asked_for(town: Town) -> None:
+    """Published with its index, refused with its reasons, pending, and unknown: by the act's id."""
+    published, refused, waiting = town.act(b"p"), town.act(b"r", office="nowhere"), town.act(b"w")
+    town.submit(published, refused)
+    inbox = Inbox(town.home)
+    inbox.submit([waiting.envelope])
+    inbox.close()
+    fates = [fate_of(town.home, one.envelope.id) for one in (published, refused, waiting)]
+    assert [one.state for one in fates] == ["published", "refused", "pending"]
+    assert fates[0].index == 2
+    assert "unknown-office" in {reason.code for reason in fates[1].reasons}
+    assert fate_of(town.home, "0" * 64).state == "unknown"
+
+
+def test_a_home_that_cannot_be_written(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read-only home is told in our own error, from the lock and from the database alike."""
+    act = town.act(b"read-only")
+    real = os.open
+
+    def refusing(path: object, flags: int, *args: object, **kwargs: object) -> int:
+        if flags & (os.O_RDWR | os.O_WRONLY | os.O_CREAT):
+            raise OSError(30, "Read-only file system", str(path))
+        return real(path, flags, *args, **kwargs)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ledger.publisher.home.os.open", refusing)
+        with pytest.raises(StoreError) as error:
+            town.submit(act)
+        assert error.value.code == "cannot-write"
+    inbox = Inbox(town.home)
+    inbox.connection.execute("PRAGMA query_only = 1")
+    with pytest.raises(StoreError) as error:
+        inbox.submit([act.envelope])
+    assert error.value.code == "database"
+    inbox.close()

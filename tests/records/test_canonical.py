@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import unicodedata
 from typing import Any
@@ -219,6 +220,6 @@ def test_the_table_is_unicode_14() -> None:
 def test_the_table_is_in_order() -> None:
     """The ranges ascend, do not touch, and hold what an Indonesian office writes."""
     ranges = permitted_ranges()
-    assert all(before[1] + 1 < after[0] for before, after in zip(ranges, ranges[1:], strict=False))
+    assert all(before[1] + 1 < after[0] for before, after in itertools.pairwise(ranges))
     assert ranges[0] == (0x20, 0x7E)
     assert canonical.MAX_DEPTH == 16

@@ -386,9 +386,9 @@ def bad_values(event: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         if key == "event":
             continue
         changes.append((f"{key} wrong", {**event, key: [[1]]}))
-        if event[key] is not None and not (event["event"] == "revoke" and key == "reason"):
-            if key != "positions":
-                changes.append((f"{key} missing", {name: value for name, value in event.items() if name != key}))
+        optional = event[key] is None or (event["event"], key) in (("revoke", "reason"), ("rule", "positions"))
+        if not optional:
+            changes.append((f"{key} missing", {name: value for name, value in event.items() if name != key}))
     return changes
 
 

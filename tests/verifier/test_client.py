@@ -165,7 +165,7 @@ def answering() -> Iterator[Callable[[Answer], str]]:
             def do_GET(self) -> None:
                 answer(self)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *args: object) -> None:
                 pass
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)

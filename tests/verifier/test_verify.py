@@ -81,11 +81,16 @@ def test_a_published_file_online(town: Town, lang: str) -> None:
     assert {one.name for one in verdict.checks if one.state == "passed"} >= {*REQUIRED, "document", "chain", "history", "later"}
     text = _text(verdict, lang)
     said = {
-        "en": ("identical to the file that the city published on 2026-01-05", "certified (BSrE) signature", "Whether this act is lawful",
-               "No witness co-records this list", "No revocation or change recorded here up to entry 5", "Signed on paper by (as recorded)",
-               "Published by"),
-        "id": ("identik dengan berkas yang dipublikasikan kota pada 2026-01-05", "tersertifikasi (BSrE)", "sah menurut hukum",
-               "Tidak ada saksi", "Tidak ada pencabutan atau perubahan yang tercatat di sini sampai entri 5", "Dipublikasikan oleh"),
+        "en": (
+            "identical to the file that the city published on 2026-01-05", "certified (BSrE) signature",
+            "Whether this act is lawful", "No witness co-records this list", "Signed on paper by (as recorded)",
+            "No revocation or change recorded here up to entry 5", "Published by",
+        ),
+        "id": (
+            "identik dengan berkas yang dipublikasikan kota pada 2026-01-05", "tersertifikasi (BSrE)", "sah menurut hukum",
+            "Tidak ada saksi", "Tidak ada pencabutan atau perubahan yang tercatat di sini sampai entri 5",
+            "Dipublikasikan oleh",
+        ),
     }  # fmt: skip
     for sentence in said[lang]:
         assert sentence in text
@@ -146,7 +151,7 @@ def test_not_pinned_is_loud(town: Town) -> None:
 def test_witnesses_co_record_and_the_logs_second_key_is_none(tmp_path: Path) -> None:
     """A witness is named with what it did not do; log-pq is never shown as one."""
     city = City(tmp_path / "kota", witnesses=("kpk",))
-    _, index = city.publish(documents={"sk.pdf": BODY})
+    city.publish(documents={"sk.pdf": BODY})
     city.write()
     (tmp_path / "sk.pdf").write_bytes(BODY)
     trusted = Trusted(parse_policy(city.policy), city.founding)
@@ -301,6 +306,25 @@ def _forked_offline(town: Town) -> Verdict:
     return town.offline(fork.proof(town.index))
 
 
+def _proof_of_a_fork_online(town: Town) -> Verdict:
+    """Nothing was seen before: the proof's checkpoint and the ledger's own are not one history."""
+    fork = town.city.fork(town.path / "cabang", size=4)
+    fork.publish(title="Cerita lain")
+    source = open_source(str(town.city.path))
+    trusted = replace(town.trusted, pin=None)
+    return verify_file(town.file, trusted=trusted, source=source, proof=fork.proof(town.index))[0]
+
+
+def _forked_roster(town: Town) -> Verdict:
+    """The authority signed two continuations of the roster: one was pinned, the other is served."""
+    fork = town.city.fork(town.path / "cabang")
+    town.city.office("dinas-a")
+    fork.office("dinas-b")
+    fork.office("dinas-c")
+    pin = replace(town.pin, roster=tuple(town.city.envelopes))
+    return town.offline(trusted=replace(town.trusted, pin=pin, roster=tuple(fork.envelopes)))
+
+
 def _wrong_key(town: Town) -> Verdict:
     other = City(town.path / "lain", seed="thief")
     _, index = other.publish(documents={"sk.pdf": BODY})
@@ -422,6 +446,8 @@ TAMPERED: list[tuple[Callable[[Town], Verdict], str, str]] = [
     (_rolled_back, "history", "ledger-rolled-back"),
     (_forked, "history", "ledger-forked"),
     (_forked_offline, "history", "ledger-forked"),
+    (_proof_of_a_fork_online, "history", "ledger-forked"),
+    (_forked_roster, "roster", "roster-forked"),
     (_wrong_key, "checkpoint", "wrong-key"),
     (_wrong_key_online, "ledger", "wrong-key"),
     (_broken_signature, "checkpoint", "signature"),
@@ -593,13 +619,15 @@ def test_a_newer_entry_or_payload_type_is_not_checked(town: Town) -> None:
 def _entry(city: City, envelope: Envelope) -> dict[str, object]:
     from ledger.records.envelope import value_of
 
-    return {"envelope": value_of(envelope), "prev": city._prev(), "roster": city.roster.hash, "time": "2026-01-05T03:00:00Z", "v": 1}
+    place = {"prev": city._prev(), "roster": city.roster.hash, "time": "2026-01-05T03:00:00Z"}
+    return {"envelope": value_of(envelope), **place, "v": 1}
 
 
 def test_garbage_proofs_are_ordinary_failures(town: Town) -> None:
     """Cut or noisy proofs give a verdict, no exception."""
     proof = town.city.proof(town.index)
-    for data in (b"", b"c2sp.org/tlog-proof@v1\n", proof[:200], proof[:-40], proof.replace(b"index 3", b"index 03"), b"\xff" * 99):
+    noise = proof.replace(b"index 3", b"index 03"), b"\xff" * 99
+    for data in (b"", b"c2sp.org/tlog-proof@v1\n", proof[:200], proof[:-40], *noise):
         assert town.offline(data).exit_status() == 1
 
 
