@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.errors import FormatError, KeyFileError
 from ledger.keys import PublicKey
+from ledger.pkcs8 import encrypt_private_key
 from ledger.words import escape
 
 if TYPE_CHECKING:
@@ -200,18 +201,14 @@ def _read(path: Path) -> bytes:
 
 
 def _pem(key: Any, passphrase: bytes | None, path: Path, *, unencrypted: bool) -> bytes:
-    from cryptography.hazmat.primitives.serialization import (
-        BestAvailableEncryption,
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-    )
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     if not passphrase and not unencrypted:
         raise KeyFileError(f"{path} needs a passphrase", code="key-missing-passphrase", path=str(path))
-    guard = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
     with _translated(path, "key-passphrase"):
-        return bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, guard))
+        if passphrase:
+            return encrypt_private_key(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), passphrase)
+        return bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def _check_new(*paths: Path) -> None:

@@ -282,3 +282,18 @@ def test_the_other_ed25519_library_agrees(key):
     private = keyfile.load_private(key, PASSPHRASE)
     assert loaded.public_key().public_bytes_raw() == private.public.raw
     assert loaded.sign(b"akta") == private.sign(b"akta")
+
+
+@pytest.mark.parametrize("size", [1, 15, 16, 127, 128, 255, 256, 70_000])
+def test_encrypted_keys_of_any_length_are_read_by_openssl(tmp_path: Path, size: int) -> None:
+    """The DER of ``ledger.pkcs8`` is right at every length boundary: openssl decrypts what was sealed, byte by byte."""
+    from ledger.pkcs8 import encrypt_private_key
+
+    der = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    (tmp_path / "k.pem").write_bytes(encrypt_private_key(der, b"frasa"))
+    listed = subprocess.run(
+        ["openssl", "asn1parse", "-in", tmp_path / "k.pem"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "scrypt" in listed
+    assert "aes-256-cbc" in listed
+    assert "error" not in listed.lower()

@@ -23,12 +23,13 @@ MAY = {
     "records": {"errors", "keys", "tlog"},
     "index": {"errors", "keys", "records", "tlog"},
     "sqlite": {"errors"},
-    "keyfile": BASE | {"keys", "tlog"},
+    "pkcs8": BASE,
+    "keyfile": BASE | {"keys", "pkcs8", "tlog"},
     "settings": BASE | {"tlog"},
     "publisher": PURE | {"keyfile", "sqlite"},
     "verifier": PURE | {"sqlite"},  # no store of the publisher's, and no private key
     "witness": PURE | {"keyfile", "sqlite"},
-    "desk": PURE | {"keyfile"},  # no store
+    "desk": PURE | {"keyfile", "sqlite"},  # no store; an index in memory, to plan an import
     "web": PURE | {"sqlite", "publisher", "verifier", "witness", "desk", "settings"},  # no key where HTTP is answered
     "commands": PURE | {"keyfile", "sqlite", "settings", "publisher", "verifier", "witness", "desk", "web"},
     "cli": BASE | {"commands"},

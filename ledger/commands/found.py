@@ -56,7 +56,7 @@ def init(
 
     log_key = log_key or directory.absolute().parent / f"{directory.name}-keys" / "log.pem"
     if source is not None:
-        envelope = load_envelope(_read(source))
+        envelope = load_envelope(_read(source), drafts=True)
     else:
         envelope = _drafted(here, origin, name, authority, threshold, utc_offset, languages, log_key)
         for file in key_files:

@@ -11,6 +11,7 @@ from typing import Any
 from ledger.desk.conditions import Row, column, meets
 from ledger.desk.fields import coerce, put
 from ledger.desk.mapping import Map, Spec
+from ledger.desk.preview import Remark
 from ledger.desk.spellings import parse_date, parse_money
 from ledger.errors import FormatError, Reason
 
@@ -27,11 +28,11 @@ class Mapped:
     documents: tuple[tuple[str, str], ...]
     relations: tuple[Spec, ...]
     reasons: tuple[Reason, ...]
-    warnings: tuple[Reason, ...]
+    warnings: tuple[Remark, ...]
 
 
-def apply_map(chart: Map, row: Row) -> Mapped:
-    """Return what ``chart`` makes of a row, with every reason against it. Deterministic: the same row, the same record."""
+def apply_map(chart: Map, row: Row, lang: str = "id") -> Mapped:
+    """Return what ``chart`` makes of a row, with every reason against it; ``lang`` is that of the rules' sentences."""
     faults: list[Reason] = []
     constants, columns, dropped, relations = dict(chart.constants), dict(chart.columns), set[str](), []
     for rule in chart.when:
@@ -49,8 +50,9 @@ def apply_map(chart: Map, row: Row) -> Mapped:
     documents = [(str(name), str(one.get("role", "signed"))) for one in chart.documents
                  if (name := column(row, one["column"])) not in (None, "")]  # fmt: skip
     resolved = tuple(_relation(chart, one, row, faults) for one in relations)
-    faults += _told(chart.refuse, row)
-    return Mapped(data, tuple(documents), resolved, tuple(faults), tuple(_told(chart.warn, row)))
+    faults += [Reason("by-rule", path, values) for path, values in _told(chart.refuse, row, lang)]
+    warnings = tuple(Remark("by-rule", path, values) for path, values in _told(chart.warn, row, lang))
+    return Mapped(data, tuple(documents), resolved, tuple(faults), warnings)
 
 
 def text_of(value: Any) -> str:
@@ -152,7 +154,7 @@ def _relation(chart: Map, spec: Spec, row: Row, faults: list[Reason]) -> dict[st
     return found
 
 
-def _told(rules: tuple[Spec, ...], row: Row) -> Iterator[Reason]:
+def _told(rules: tuple[Spec, ...], row: Row, lang: str) -> Iterator[tuple[str, dict[str, object]]]:
     for rule in rules:
         if meets(rule["if"], row):
-            yield Reason("by-rule", rule["if"].get("column", ""), {"id": rule["id"], "en": rule["en"]})
+            yield rule["if"].get("column", ""), {"sentence": rule[lang]}

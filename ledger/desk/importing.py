@@ -16,7 +16,7 @@ from ledger.desk.conversion import Mapped, apply_map
 from ledger.desk.documents import read_document
 from ledger.desk.journal import Journal
 from ledger.desk.mapping import Map, Spec
-from ledger.desk.preview import warnings_about
+from ledger.desk.preview import Remark, warnings_about
 from ledger.desk.sources import SourceRow
 from ledger.errors import FormatError, LedgerError, Reason
 from ledger.index import SCHEMA, Index
@@ -46,7 +46,7 @@ class Planned:
     files: Mapping[str, bytes | Path] = field(default_factory=dict)
     already: Act | None = None
     reasons: tuple[Reason, ...] = ()
-    warnings: tuple[Reason, ...] = ()
+    warnings: tuple[Remark, ...] = ()
     act: Act | None = None
 
 
@@ -54,9 +54,17 @@ class Importer:
     """Plans the rows of one file, in their order, against a state of the ledger and what this run has planned so far."""
 
     def __init__(
-        self, chart: Map, signers: Sequence[PrivateKey], journal: Journal, folder: Path, *, draw: Callable[[], str] = draw_ref
+        self,
+        chart: Map,
+        signers: Sequence[PrivateKey],
+        journal: Journal,
+        folder: Path,
+        *,
+        lang: str = "id",
+        draw: Callable[[], str] = draw_ref,
     ) -> None:
-        self.chart, self.signers, self.journal, self.folder, self.draw = chart, tuple(signers), journal, folder, draw
+        self.chart, self.signers, self.journal, self.folder = chart, tuple(signers), journal, folder
+        self.lang, self.draw = lang, draw
         self.seen: dict[str, Planned] = {}
         self.roster, self.time = Roster(), ""
         self.acts = _Both(None, 0)
@@ -82,7 +90,7 @@ class Importer:
         return planned
 
     def _plan_new(self, row: SourceRow, line: str) -> Planned:
-        mapped = apply_map(self.chart, row.values)
+        mapped = apply_map(self.chart, row.values, self.lang)
         documents, files, faults = self._documents(row, line, mapped)
         data, more = self._record(line, mapped, documents)
         already = self._published(data, documents)
@@ -94,7 +102,7 @@ class Importer:
         return self._judged(row, line, data, files, mapped.warnings)
 
     def _judged(
-        self, row: SourceRow, line: str, data: dict[str, Any], files: Mapping[str, bytes | Path], said: tuple[Reason, ...]
+        self, row: SourceRow, line: str, data: dict[str, Any], files: Mapping[str, bytes | Path], said: tuple[Remark, ...]
     ) -> Planned:
         payload = canonical.dump(data)
         if len(payload) > MAX_RECORD:
@@ -219,6 +227,6 @@ def _all_reasons(found: list[Reason], data: dict[str, Any]) -> list[Reason]:
     return []
 
 
-def _telling(warnings: list[Reason]) -> list[Reason]:
+def _telling(warnings: list[Remark]) -> list[Remark]:
     """A row imported later is always old, and has the columns that it has."""
     return [one for one in warnings if one.code not in ("date-old", "usual-fields")]

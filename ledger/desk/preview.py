@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from ledger.desk.documents import Document
 from ledger.desk.drafting import Draft
-from ledger.errors import Reason
 from ledger.index import Index
 from ledger.records.refs import format_ref
 from ledger.records.roster import Roster
 
-__all__ = ["describe_record", "preview", "warnings_about"]
+__all__ = ["Remark", "describe_record", "preview", "warnings_about"]
 
 Say = Callable[..., str]
 _OLD_DAYS = 90
@@ -31,6 +31,15 @@ _USUAL = {
     "notice": ("subject",),
 }
 _PICTURES = ("application/pdf", "image/")
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something odd: a glossary code under ``[warning.<code>]``, where it applies, and the values of its sentence."""
+
+    code: str
+    path: str
+    values: dict[str, object]
 
 
 def preview(draft: Draft, roster: Roster, index: Index, *, say: Say, today: str) -> list[str]:
@@ -54,7 +63,7 @@ def describe_record(data: dict[str, Any], say: Say, roster: Roster | None = None
         say("preview.number", number=data["number"]) if data["number"] is not None
         else say("preview.unnumbered", reason=data.get("unnumbered_reason", "")),
         say("preview.title", title=data["title"]),
-        *(say(f"preview.{key}", date=data[key]) for key in _DATES if key in data),
+        *(say("preview.date", what=say(f"fact.date-{key}"), date=data[key]) for key in _DATES if key in data),
         say("preview.ref", ref=format_ref(data["ref"])),
     ]  # fmt: skip
     if "series" in data:
@@ -69,7 +78,7 @@ def describe_record(data: dict[str, Any], say: Say, roster: Roster | None = None
 
 def warnings_about(
     data: dict[str, Any], roster: Roster, index: Index, *, today: str, documents: tuple[Document, ...] = ()
-) -> list[Reason]:
+) -> list[Remark]:
     """Return what looks odd about a record, as codes under ``[warning.…]``."""
     return [
         *_about_money(data["fields"]),
@@ -83,40 +92,40 @@ def warnings_about(
 _DATES = ("signed_on", "drafted_on", "promulgated_on", "effective_on", "expires_on")
 
 
-def _about_money(fields: dict[str, Any]) -> Iterator[Reason]:
+def _about_money(fields: dict[str, Any]) -> Iterator[Remark]:
     value, ceiling, estimate = (fields.get(key) for key in ("value", "ceiling", "owner_estimate"))
     if value and ceiling and Decimal(value) > Decimal(ceiling):
-        yield Reason("above-ceiling", "fields.value", {"value": value, "ceiling": ceiling})
+        yield Remark("above-ceiling", "fields.value", {"value": value, "ceiling": ceiling})
     elif value and estimate and Decimal(value) > Decimal(estimate):
-        yield Reason("above-estimate", "fields.value", {"value": value, "estimate": estimate})
+        yield Remark("above-estimate", "fields.value", {"value": value, "estimate": estimate})
 
 
-def _about_dates(data: dict[str, Any], today: str) -> Iterator[Reason]:
+def _about_dates(data: dict[str, Any], today: str) -> Iterator[Remark]:
     signed = data["signed_on"]
     if signed > today:
-        yield Reason("date-ahead", "signed_on", {"date": signed, "today": today})
+        yield Remark("date-ahead", "signed_on", {"date": signed, "today": today})
     age = (datetime.date.fromisoformat(today) - datetime.date.fromisoformat(signed)).days
     if age > _OLD_DAYS:
-        yield Reason("date-old", "signed_on", {"date": signed, "days": age})
+        yield Remark("date-old", "signed_on", {"date": signed, "days": age})
     start, end = data["fields"].get("start_on"), data["fields"].get("end_on")
     if start and end and end < start:
-        yield Reason("ends-before-start", "fields.end_on", {"start": start, "end": end})
+        yield Remark("ends-before-start", "fields.end_on", {"start": start, "end": end})
 
 
-def _about_fields(data: dict[str, Any]) -> Iterator[Reason]:
+def _about_fields(data: dict[str, Any]) -> Iterator[Remark]:
     missing = [key for key in _USUAL.get(data["kind"], ()) if key not in data["fields"]]
     if missing and not any(one["type"] == "amends" for one in data["relations"]):
-        yield Reason("usual-fields", "fields", {"missing": ", ".join(missing)})
+        yield Remark("usual-fields", "fields", {"missing": ", ".join(missing)})
 
 
-def _about_earlier(data: dict[str, Any], index: Index) -> Iterator[Reason]:
+def _about_earlier(data: dict[str, Any], index: Index) -> Iterator[Remark]:
     """The same file in another act, and the same number in the years beside or under another form."""
     targets = {one["ref"] for one in data["relations"] if "ref" in one}
     for document in data["documents"]:
         for act in index.by_document(document["sha256"]) if "sha256" in document else ():
             if act.ref not in targets:
                 values = {"name": document["name"], "ref": format_ref(act.ref), "index": act.index, "title": act.title}
-                yield Reason("document-before", "documents", values)
+                yield Remark("document-before", "documents", values)
     if data["number"] is None:
         return
     from ledger.records.numbers import fold_number
@@ -127,22 +136,22 @@ def _about_earlier(data: dict[str, Any], index: Index) -> Iterator[Reason]:
     )
     for ref, number, title, signed_on in rows.fetchall():
         if ref not in targets:
-            yield Reason("number-before", "number", {"ref": format_ref(ref), "index": number, "title": title, "date": signed_on})
+            yield Remark("number-before", "number", {"ref": format_ref(ref), "index": number, "title": title, "date": signed_on})
 
 
-def _about_files(data: dict[str, Any], documents: tuple[Document, ...]) -> Iterator[Reason]:
+def _about_files(data: dict[str, Any], documents: tuple[Document, ...]) -> Iterator[Remark]:
     for one in documents:
         name: dict[str, object] = {"name": one.path.name, "role": one.role}
         if one.certified:
-            yield Reason("certified", "documents", name)
+            yield Remark("certified", "documents", name)
         if one.mistyped:
-            yield Reason("mistyped", "documents", name)
+            yield Remark("mistyped", "documents", name)
         elif one.role == "signed" and not one.media_type.startswith(_PICTURES):
-            yield Reason("signed-role", "documents", name)
+            yield Remark("signed-role", "documents", name)
         if one.certified and one.role in ("draft", "text", "source"):
-            yield Reason("certified-draft", "documents", name)
+            yield Remark("certified-draft", "documents", name)
         if one.size == 0:
-            yield Reason("empty-file", "documents", name)
+            yield Remark("empty-file", "documents", name)
 
 
 def _persons(data: dict[str, Any]) -> list[str]:

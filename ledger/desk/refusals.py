@@ -7,6 +7,7 @@ Cells that a spreadsheet would run as a formula carry a leading apostrophe, whic
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -39,19 +40,26 @@ class Refusals:
         self.lines.append(csv_line(cells))
 
     def save(self) -> Path | None:
-        """Write the file and return its path; where nothing was refused, one of an earlier run is removed.
+        """Write the file and return its path, None where nothing was refused; one of an earlier run is set aside.
 
         Raises:
             UsageError: it cannot be written.
         """
+        data = "".join(self.lines).encode("utf-8-sig")
         try:
+            if self.path.exists() and self.path.read_bytes() != data:
+                os.replace(self.path, self._aside())
             if len(self.lines) == 1:
-                self.path.unlink(missing_ok=True)
                 return None
             beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-            beside.write_text("".join(self.lines), "utf-8-sig", newline="")
+            beside.write_bytes(data)
             os.replace(beside, self.path)
         except OSError as error:
             values = {"path": str(self.path), "problem": str(error.strerror)}
             raise UsageError(f"{self.path}: {error}", code="file-unwritable", **values) from None
         return self.path
+
+    def _aside(self) -> Path:
+        """Return a free name: somebody may have mended the earlier file and not yet imported it."""
+        names = (self.path.with_name(f"{self.path.stem}.{number}.csv") for number in itertools.count(1))
+        return next(name for name in names if not name.exists())

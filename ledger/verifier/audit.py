@@ -32,7 +32,6 @@ from ledger.verifier.auditfiles import (
     check_look_ups,
     check_policy_file,
     check_roster_file,
-    check_tiles,
 )
 from ledger.verifier.auditstate import AuditState, open_state
 from ledger.verifier.client import Source
@@ -188,12 +187,10 @@ class _Run:
     def _read_entries(self, view: View) -> bool:
         """Steps 3 to 6: every new entry, a bundle a transaction; stops at the first that is false."""
         replay = EntryReplay(self.state, view.checkpoint.origin)
-        started_at = self.state.head.size
         try:
             while self.state.head.size < view.size:
                 self._read_bundle(view, replay)
                 self.progress("entries", self.state.head.size, view.size)
-            check_tiles(view, started_at)
         except EntryFault as fault:
             self._add_fault(fault)
             return False

@@ -1,4 +1,4 @@
-"""The files of a ledger beside its tree, held against what its entries say: tiles, roster, policy, look-ups, documents.
+"""The files of a ledger beside its tree, held against what its entries say: roster, policy, look-ups, documents.
 
 What the ledger clearly does not serve, or serves with other bytes, failed. What could not be read is not checked. The
 ledger may grow while it is audited, so files may run ahead of the audited checkpoint, never behind it.
@@ -13,13 +13,12 @@ from typing import Any
 from ledger.errors import FetchError, FormatError, LedgerError
 from ledger.tlog.note import format_vkey
 from ledger.tlog.policy import LOG_PQ, Policy, parse_policy, policy_founding
-from ledger.tlog.tiles import new_tiles
 from ledger.verifier.auditstate import AuditState
 from ledger.verifier.client import fetch_document, fetch_policy
 from ledger.verifier.reader import View
 from ledger.verifier.verdict import Check, check_of
 
-__all__ = ["check_documents", "check_log_key", "check_look_ups", "check_policy_file", "check_roster_file", "check_tiles"]
+__all__ = ["check_documents", "check_log_key", "check_look_ups", "check_policy_file", "check_roster_file"]
 
 MAX_BUCKET = 32 * 1024 * 1024
 MAX_ROSTER_FILE = 128 * 1024 * 1024
@@ -33,17 +32,6 @@ _OF_DOCUMENTS = {
 _SHOWN = 5
 
 Progress = Callable[[str, int, int], None]
-
-
-def check_tiles(view: View, old_size: int) -> None:
-    """Accept the hash tiles that the tree has won since ``old_size``; every one must lead to the signed root.
-
-    Raises:
-        ProofError: one does not, is cut, or is missing.
-        FetchError: one could not be read.
-    """
-    for tile in new_tiles(old_size, view.size):
-        view.tiles.tile(tile.level, tile.index)
 
 
 def check_log_key(view: View, state: AuditState) -> Check:
