@@ -69,4 +69,4 @@ def _signatory(one: dict[str, Any]) -> str:
 
 def _signer(roster: Roster, keyid: str) -> str:
     enrolment = roster.enrolments.get(keyid)
-    return f"{enrolment.holder}, {enrolment.position}" if enrolment else keyid[:16]
+    return ", ".join(dict.fromkeys((enrolment.holder, enrolment.position))) if enrolment else keyid[:16]

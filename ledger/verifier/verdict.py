@@ -128,9 +128,8 @@ def render(verdict: Verdict, say: Say) -> list[str]:
     lines += [f"  ! {_sentence(one, say)}" for one in verdict.notices]
     if verdict.facts is not None:
         lines += ["", *_fact_lines(verdict.facts, say)]
-    lines += ["", say("verify.checked")]
-    lines += [f"  {_MARKS[one.state]} {_sentence(one, say)}" for one in verdict.checks if one.state != "not_checked"]
-    lines += [say("verify.not-checked")]
+    made = [f"  {_MARKS[one.state]} {_sentence(one, say)}" for one in verdict.checks if one.state != "not_checked"]
+    lines += ["", *([say("verify.checked"), *made] if made else []), say("verify.not-checked")]
     lines += [f"  ? {_sentence(one, say)}" for one in verdict.checks if one.state == "not_checked"]
     return lines + [f"  ? {say(f'check.{code}')}" for code in _NEVER_CHECKED]
 
