@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ledger.commands.common import Session, json_option, ledger_option, session
+from ledger.commands.common import FALSE, Session, json_option, ledger_option, session
 from ledger.errors import FetchError, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ledger.verifier.audit import AuditReport
     from ledger.verifier.case import Trusted
     from ledger.verifier.choice import Choice
+    from ledger.verifier.client import Source
     from ledger.verifier.trust import Pin
     from ledger.verifier.verdict import Verdict
 
@@ -129,7 +130,7 @@ def bundle(here: Session, refs: tuple[str, ...], with_related: bool, out: Path) 
 @click.argument("where", required=False)
 @_policy
 @_founding
-@click.option("--state", type=_FILE, metavar="DIR", help="Keep what was checked here, and go on from it next time.")
+@click.option("--state", type=_FILE, metavar="DIR", help="Keep what was checked here, and next time read only what is new.")
 @click.option("--strict-findings", is_flag=True, help="Exit 1 if there are findings, though everything holds.")
 @click.option("--no-documents", is_flag=True, help="Do not fetch and hash the documents.")
 @ledger_option
@@ -152,7 +153,28 @@ def audit(here: Session, where: str | None, policy: Path | None, founding: str |
         found = run(
             source, trusted.policy, trusted.founding, state_dir=kept, documents=not no_documents, progress=_progress(here)
         )
+    contradiction = _contradicts_pin(here, trusted, source)
+    if contradiction is not None:
+        here.report(found.to_json(here.say) | {"status": FALSE, "contradiction": contradiction}, [contradiction])
+        return FALSE
     return _report_audit(here, found, strict_findings, pinned=trusted.pinned)
+
+
+def _contradicts_pin(here: Session, trusted: Trusted, source: Source) -> str | None:
+    """Return the sentence of a rollback or fork against what was seen of the pinned ledger before; else remember this state."""
+    from ledger.errors import LedgerError, ProofError
+    from ledger.verifier.reader import open_ledger
+    from ledger.verifier.trust import follow
+
+    if trusted.pin is None:
+        return None
+    try:
+        follow(trusted.pin, open_ledger(source, trusted.policy, trusted.founding or ""))
+    except ProofError as error:
+        return here.say(f"check.{error.code}", detail=error.detail, **error.values) if error.code.startswith("ledger-") else None
+    except LedgerError:
+        return None  # the audit itself has told what cannot be read or is not signed
+    return None
 
 
 def _report_audit(here: Session, found: AuditReport, strict: bool, *, pinned: bool) -> int:

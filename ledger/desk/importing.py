@@ -65,7 +65,7 @@ class Importer:
     ) -> None:
         self.chart, self.signers, self.journal, self.folder = chart, tuple(signers), journal, folder
         self.lang, self.draw = lang, draw
-        self.seen: dict[str, Planned] = {}
+        self.seen: dict[str, tuple[Act | None, tuple[Reason, ...]]] = {}
         self.roster, self.time = Roster(), ""
         self.acts = _Both(None, 0)
 
@@ -74,6 +74,10 @@ class Importer:
         self.acts.close()
         self.roster, self.time = roster, time
         self.acts = _Both(index, size)
+
+    def go_on(self, index: Index) -> None:
+        """Judge on against the same state, opened again, and what was planned so far."""
+        self.acts.parts[0] = index
 
     def close(self) -> None:
         """Forget what was planned."""
@@ -84,9 +88,9 @@ class Importer:
         line = hashlib.sha256(row.document).hexdigest()
         earlier = self.seen.get(line)
         if earlier is not None:
-            return Planned(row, line, already=earlier.already or earlier.act, reasons=earlier.reasons)
+            return Planned(row, line, already=earlier[0], reasons=earlier[1])
         planned = Planned(row, line, reasons=row.reasons) if row.reasons else self._plan_new(row, line)
-        self.seen[line] = planned
+        self.seen[line] = (planned.already or planned.act, planned.reasons)
         return planned
 
     def _plan_new(self, row: SourceRow, line: str) -> Planned:

@@ -168,3 +168,13 @@ def test_audit_of_a_sound_and_of_a_changed_ledger(shell: Shell, city: City, tmp_
     city.entries[3] = city.entries[3].replace(b"2026", b"2027", 1)
     city.write(checkpoint=False)
     assert shell("audit", city.path) == 1
+
+
+def test_audit_without_state_still_remembers_the_pinned_ledger(shell: Shell, city: City, tmp_path: Path) -> None:
+    """Rolled back after it was seen larger: found also by an audit that keeps no state of its own."""
+    assert shell("trust", "add", city.path) == 0
+    size = len(city.entries)
+    city.write(size=size - 1)
+    assert shell("audit", city.path) == 1
+    assert str(size) in shell.out
+    assert "check." not in shell.out
