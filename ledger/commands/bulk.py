@@ -72,7 +72,7 @@ class _Run:
     def __init__(self, here: Session, refusals: Refusals) -> None:
         self.here, self.refusals = here, refusals
         self.counts: Counter[str] = Counter()
-        self.shown: dict[str, list[dict[str, Any]]] = {"already": [], "refused": [], "warnings": [], "published": []}
+        self.shown: dict[str, list[dict[str, Any]]] = {"already": [], "twins": [], "refused": [], "warnings": [], "published": []}
 
     def all_rows(self, home: Home, table: Table, importer: Importer, journal: Journal, *, publish: bool) -> None:
         """Plan all rows, batch by batch; with ``publish`` hand over each batch before the next is judged."""
@@ -100,8 +100,8 @@ class _Run:
         here, counts = self.here, {key: self.counts[key] for key in ("publish", "already", "refused")}
         where = self.refusals.save()
         lines = [here.say("import.done" if published else "import.dry-head", **counts)]
-        for key, line in (("warnings", "import.warning"), ("already", "import.already"), ("refused", "import.refused")):
-            lines += self._lines(self.shown[key], line)
+        for key in ("warnings", "already", "twins", "refused"):
+            lines += self._lines(self.shown[key], f"import.{key}")
         if where is not None:
             lines.append(here.say("import.refused-file", path=str(where)))
         found = {"published": published, "counts": counts, "refused_file": None if where is None else str(where)}
@@ -127,7 +127,10 @@ class _Run:
         act = one.already or one.act
         place = {} if act is None else {"ref": printed(act.ref), "id": act.id, "index": act.index}
         self.counts["already" if one.already else "publish"] += 1
-        self.shown["already" if one.already else "published"].append({"row": row, **place})
+        if one.twin is not None:
+            self.shown["twins"].append({"row": row, "first": one.twin, **place})
+        else:
+            self.shown["already" if one.already else "published"].append({"row": row, **place})
         for remark in one.warnings:
             text = self.here.say(f"warning.{remark.code}", **remark.values)
             self.shown["warnings"].append({"row": row, "code": remark.code, "text": text})

@@ -7,7 +7,8 @@ A row ends as *to be published*, as *already published* (the same row before, in
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,19 +26,20 @@ from ledger.records import canonical
 from ledger.records.entry import local_date
 from ledger.records.envelope import Envelope, add_signature
 from ledger.records.record import MAX_RECORD, RECORD_TYPE, check_record, parse_record
-from ledger.records.refs import draw_ref
+from ledger.records.refs import draw_ref, parse_ref
 from ledger.records.replay import Act, NumberKey, judge_record, number_key
 from ledger.records.roster import Roster
 from ledger.sqlite import driver
 
-__all__ = ["Importer", "Planned"]
+__all__ = ["Importer", "Planned", "row_ref"]
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     """What is to become of a row: an ``envelope`` to submit, an act it ``already`` is, or ``reasons`` against it.
 
-    ``files`` are documents by SHA-256: bytes of the row itself, or a path. ``line`` is the row's SHA-256.
+    ``files`` are documents by SHA-256: bytes of the row itself, or a path. ``line`` is the row's SHA-256, ``twin`` the
+    number of the same row earlier in the file, ``act`` what the envelope will be.
     """
 
     row: SourceRow
@@ -48,6 +50,18 @@ class Planned:
     reasons: tuple[Reason, ...] = ()
     warnings: tuple[Remark, ...] = ()
     act: Act | None = None
+    twin: int | None = None
+
+
+def row_ref(founding: str, line: str) -> str:
+    """Return the reference of a row: drawn from its hash, so that the same row always makes the same act."""
+    counter = itertools.count()
+
+    def bits(count: int) -> int:
+        seed = f"bening import reference\n{founding}\n{line}\n{next(counter)}\n"
+        return int.from_bytes(hashlib.sha256(seed.encode("ascii")).digest(), "big") >> (256 - count)
+
+    return draw_ref(bits)
 
 
 class Importer:
@@ -61,11 +75,10 @@ class Importer:
         folder: Path,
         *,
         lang: str = "id",
-        draw: Callable[[], str] = draw_ref,
     ) -> None:
         self.chart, self.signers, self.journal, self.folder = chart, tuple(signers), journal, folder
-        self.lang, self.draw = lang, draw
-        self.seen: dict[str, tuple[Act | None, tuple[Reason, ...]]] = {}
+        self.lang = lang
+        self.seen: dict[str, tuple[int, Act | None, tuple[Reason, ...]]] = {}
         self.roster, self.time = Roster(), ""
         self.acts = _Both(None, 0)
 
@@ -88,9 +101,9 @@ class Importer:
         line = hashlib.sha256(row.document).hexdigest()
         earlier = self.seen.get(line)
         if earlier is not None:
-            return Planned(row, line, already=earlier[0], reasons=earlier[1])
+            return Planned(row, line, already=earlier[1], reasons=earlier[2], twin=earlier[0])
         planned = Planned(row, line, reasons=row.reasons) if row.reasons else self._plan_new(row, line)
-        self.seen[line] = (planned.already or planned.act, planned.reasons)
+        self.seen[line] = (row.number, planned.already or planned.act, planned.reasons)
         return planned
 
     def _plan_new(self, row: SourceRow, line: str) -> Planned:
@@ -145,7 +158,7 @@ class Importer:
 
     def _record(self, line: str, mapped: Mapped, documents: list[dict[str, Any]]) -> tuple[dict[str, Any], list[Reason]]:
         data = {"number": None, **mapped.data, "v": 1, "founding": self.roster.founding, "documents": documents}
-        data.setdefault("ref", self.journal.refs.get(line) or self.draw())
+        data.setdefault("ref", self.journal.refs.get(line) or row_ref(self.roster.founding, line))
         data["signers"] = sorted({key.public.keyid for key in self.signers})
         data["relations"], faults = [], []
         for spec in mapped.relations:
@@ -166,7 +179,7 @@ class Importer:
             return {**found, "ref": same[0].ref}
         if "outside" in spec:
             return {**found, "outside": {"number": spec["outside"]}}
-        return {**found, "ref": spec.get("ref", "")}
+        return {**found, "ref": parse_ref(spec.get("ref", ""))}
 
     def _published(self, data: dict[str, Any], documents: list[dict[str, Any]]) -> Act | None:
         """Return the act of the same office (and number) that the ledger already has of these documents."""
