@@ -217,7 +217,7 @@ def _publish_acts(demo: Demo) -> None:
     legal, works = ("--office", "bag-hukum"), ("--office", "dinas-pu")
     bidder = _fields("supplier.name=CV Karya Contoh", "supplier.form=CV", "currency=IDR", "value=Rp 187.500.000")
     demo.publish("perwal", "perwal", f"7 Tahun {YEAR}", "Keterbukaan Naskah Dinas", *legal,
-                 *_fields("subjects=keterbukaan informasi"), by="hukum", body="Setiap naskah dinas diterbitkan terbuka.")  # fmt: skip
+                 *_fields("subjects=keterbukaan informasi"), by="hukum", body="Setiap naskah dinas diterbitkan.")  # fmt: skip
     for serial, title in SERIALS:
         demo.publish(f"sk-{serial}", "sk", f"188.4/{serial} Tahun {YEAR}", title, *legal,
                      *_fields(f"subjects={title.lower()}"), by="hukum", body=f"Menetapkan: {title}.")  # fmt: skip
@@ -261,7 +261,8 @@ def _change(demo: Demo) -> None:
                  *_fields("reason=penambahan panjang trotoar", changed), "--relates", f"amends={contract}",
                  by="pu", body="Nilai menjadi Rp 196.000.000.")  # fmt: skip
     demo.publish("bast", "bast", f"600/48/BAST/{YEAR}", "Serah Terima Perbaikan Trotoar", *works,
-                 *_fields("stage=final", "percent=100"), "--relates", f"completes={contract}", by="pu", body="Selesai.")  # fmt: skip
+                 *_fields("stage=final", "percent=100"), "--relates", f"completes={contract}",
+                 by="pu", body="Selesai.")  # fmt: skip
     demo.publish("pencabutan", "sk", f"188.4/7 Tahun {YEAR}", "Pencabutan Keputusan tentang Tarif Parkir", *legal,
                  "--relates", f"revokes={demo.refs['sk-3']}", *_fields("subjects=pencabutan"), by="hukum",
                  body="Keputusan tentang tarif parkir dicabut.")  # fmt: skip

@@ -129,7 +129,7 @@ class ConflictError(LedgerError):
 
 
 class StoreError(LedgerError):
-    """This machine's own trouble: disk, database, lock, clock, or a folder that is not ours."""
+    """Trouble of this machine's own: disk, database, lock, clock, or a folder that is not ours."""
 
     code = "store"
 

@@ -48,13 +48,19 @@ class Index:
     def add(self, record: Record, *, index: int, time: str) -> Act:
         """Add the act at ``index``."""
         act, data = act_of(record, index=index, time=time), record.data
-        key = act.number_key
-        self.connection.execute(
-            f"INSERT INTO acts ({_COLUMNS}, folded, year, series, serial, body) VALUES ({', '.join('?' * 17)})",
-            (index, time, act.id, act.ref, act.kind, act.form, act.office, act.number, act.title, act.signed_on,
-             " ".join(act.signers), " ".join(f"{kind}={target}" for kind, target in act.relations), key[2] if key else None, act.signed_on[:4], data.get("series"), data.get("serial"),
-             record.payload.decode("utf-8")),
-        )  # fmt: skip
+        row = {
+            **{name: getattr(act, name) for name in Act.__slots__},
+            "signers": " ".join(act.signers),
+            "relations": " ".join(f"{kind}={target}" for kind, target in act.relations),
+            "folded": act.number_key[2] if act.number_key else None,
+            "year": act.signed_on[:4],
+            "series": data.get("series"),
+            "serial": data.get("serial"),
+            "body": record.payload.decode("utf-8"),
+        }
+        row["idx"] = row.pop("index")
+        names = ", ".join(row)
+        self.connection.execute(f"INSERT INTO acts ({names}) VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
         self.connection.executemany(
             "INSERT INTO relations VALUES (?, ?, ?)", [(index, kind, target) for kind, target in act.relations]
         )

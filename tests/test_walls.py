@@ -23,15 +23,16 @@ MAY = {
     "records": {"errors", "keys", "tlog"},
     "index": {"errors", "keys", "records", "tlog"},
     "sqlite": {"errors"},
+    "durable": {"errors"},
     "pkcs8": BASE,
     "keyfile": BASE | {"keys", "pkcs8", "tlog"},
     "settings": BASE | {"tlog"},
-    "publisher": PURE | {"keyfile", "sqlite"},
+    "publisher": PURE | {"keyfile", "sqlite", "durable"},
     "verifier": PURE | {"sqlite"},  # no store of the publisher's, and no private key
     "witness": PURE | {"keyfile", "sqlite"},
     "desk": PURE | {"keyfile", "sqlite"},  # no store; an index in memory, to plan an import
     "web": PURE | {"sqlite", "publisher", "verifier", "witness", "desk", "settings"},  # no key where HTTP is answered
-    "commands": PURE | {"keyfile", "sqlite", "settings", "publisher", "verifier", "witness", "desk", "web"},
+    "commands": PURE | {"keyfile", "sqlite", "durable", "settings", "publisher", "verifier", "witness", "desk", "web"},
     "cli": BASE | {"commands"},
 }
 PURE_ROOMS = ("tlog", "records", "keys", "index", "errors")

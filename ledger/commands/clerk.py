@@ -154,7 +154,7 @@ def hand_over_one(here: Session, home: Home, envelope: Envelope, documents: dict
 
 def report_act(here: Session, outcome: Outcome, proof: Path, remarks: list[dict[str, str]]) -> int:
     """Write the proof and tell the act's place; the exit status."""
-    from ledger.publisher.durable import write_over
+    from ledger.durable import write_over
 
     if outcome.proof is not None:
         write_over(proof.absolute(), outcome.proof)
@@ -195,7 +195,7 @@ def salt_lines(here: Session, request: Request) -> list[str]:
 def write_label(home: Home, name: str, ref: str, form: str, kind: str | None, out: Path) -> Path | None:
     """Write the label of one reference, if a kind of picture was asked for."""
     from ledger.desk.labels import label_png, label_svg
-    from ledger.publisher.durable import make_folder, write_over
+    from ledger.durable import make_folder, write_over
 
     if kind is None:
         return None

@@ -97,7 +97,7 @@ def setup(here: Session, /, where: str | None, name: str | None, key: Path | Non
     settings.save()
     shown = {"default": settings.default, "ledgers": dict(settings.ledgers), "person": dict(settings.person)}
     facts = {**settings.ledgers, **settings.person}
-    lines = [here.say("desk.setup-line", key=key, value=value) for key, value in facts.items()]
+    lines = [here.say("desk.setup-line", name=key, value=value) for key, value in facts.items()]
     here.report({"path": str(settings.path), **shown}, [*lines, here.say("desk.setup-done", path=str(settings.path))])
     return 0
 
@@ -139,7 +139,7 @@ def number(here: Session, form: str, count: int, kind: str | None, out: Path | N
 @session
 def draft(here: Session, /, documents: tuple[str, ...], output: Path, signers: tuple[Path, ...], **said: Any) -> int:
     """Describe an act, for its signers to sign. Nothing is published."""
-    from ledger.publisher.durable import write_over
+    from ledger.durable import write_over
     from ledger.records.envelope import dump_envelope
 
     settings = load_settings()
@@ -166,7 +166,7 @@ def draft(here: Session, /, documents: tuple[str, ...], output: Path, signers: t
 def sign(here: Session, file: Path, key_files: tuple[Path, ...], yes: bool) -> int:
     """Sign an act, a roster event or a founding, after a look at what it says. Needs no ledger."""
     from ledger.desk.acts import describe, missing_signers, read_act, sign_act
-    from ledger.publisher.durable import write_over
+    from ledger.durable import write_over
     from ledger.records.envelope import dump_envelope
 
     envelope = read_act(file)

@@ -63,7 +63,7 @@ def init(
             signer = _private(here, file)
             envelope = add_signature(envelope, signer.public.keyid, signer.sign)
     if draft is not None:
-        from ledger.publisher.durable import write_over
+        from ledger.durable import write_over
 
         write_over(draft, dump_envelope(envelope))
         here.report(

@@ -10,7 +10,17 @@ from typing import Any
 
 import click
 
-from ledger.commands.common import FALSE, REFUSED, UNCHECKED, Session, json_option, ledger_option, passphrase_option, printable, session
+from ledger.commands.common import (
+    FALSE,
+    REFUSED,
+    UNCHECKED,
+    Session,
+    json_option,
+    ledger_option,
+    passphrase_option,
+    printable,
+    session,
+)
 from ledger.commands.ledgers import home_of
 from ledger.errors import StoreError
 

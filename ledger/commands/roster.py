@@ -73,7 +73,9 @@ def office(here: Session, office_id: str, name: str, parent: str | None, key_fil
 @click.option("--name", required=True, help="The city's own name for it.")
 @click.option("--law", help="What it rests on.")
 @_event_options
-def form(here: Session, form_id: str, kind: str, name: str, law: str | None, key_files: tuple[Path, ...], output: Path | None) -> int:
+def form(
+    here: Session, form_id: str, kind: str, name: str, law: str | None, key_files: tuple[Path, ...], output: Path | None
+) -> int:
     """Declare a form of paper."""
     return _make(here, [{"event": "form", "id": form_id, "kind": kind, "name": name, **_given(law=law)}], key_files, output)
 
@@ -315,7 +317,7 @@ def _fitting(draft: Any, authority: Any, new_keys: Any) -> set[str]:
 
 
 def _write_out(here: Session, drafts: Sequence[Any], output: Path, dump: Callable[[Any], bytes]) -> int:
-    from ledger.publisher.durable import write_over
+    from ledger.durable import write_over
 
     files = [output] if len(drafts) == 1 else [output.with_stem(f"{output.stem}-{n}") for n in range(1, len(drafts) + 1)]
     for file, draft in zip(files, drafts, strict=True):

@@ -71,8 +71,8 @@ def describe_record(data: dict[str, Any], say: Say, roster: Roster | None = None
     lines += [_signatory_line(one, say) for one in data["signatories"]]
     lines += [_document_line(one, say) for one in data["documents"]]
     lines += [_relation_line(one, say) for one in data["relations"]]
-    lines += [say("preview.field", key=key, value=value) for key, value in _flat(data["fields"])]
-    lines += [say("preview.extra", key=key, value=value) for key, value in data["extra"].items()]
+    lines += [say("preview.field", name=key, value=value) for key, value in _flat(data["fields"])]
+    lines += [say("preview.extra", name=key, value=value) for key, value in data["extra"].items()]
     return lines + [_signer_line(keyid, roster, say) for keyid in data["signers"]]
 
 

@@ -18,7 +18,8 @@ def roster_lines(roster: Roster, say: Say, today: str) -> list[str]:
         say("roster.head", name=roster.name, origin=roster.origin, n=roster.n),
         say("roster.authority", count=len(roster.authority), threshold=roster.threshold),
     ]
-    lines += [say("roster.office", id=key, name=one["name"], parent=one.get("parent") or "—") for key, one in roster.offices.items()]
+    for key, one in roster.offices.items():
+        lines.append(say("roster.office", id=key, name=one["name"], parent=one.get("parent") or "—"))
     lines += [say("roster.form", id=key, kind=one["kind"], name=one["name"]) for key, one in roster.forms.items()]
     lines += [_key_line(keyid, one, say, today) for keyid, one in roster.enrolments.items()]
     for kind, one in roster.rules.items():
@@ -26,7 +27,8 @@ def roster_lines(roster: Roster, say: Say, today: str) -> list[str]:
         lines.append(say("roster.rule", kind=kind, signatures=one["signatures"], positions=positions))
     lines += [say("roster.competence", office=office, over=over) for office, over in sorted(roster.competences)]
     for key, one in roster.series.items():
-        lines.append(say("roster.series", id=key, office=one["office"], pattern=one["pattern"], complete_from=one["complete_from"]))
+        shown = {"office": one["office"], "pattern": one["pattern"], "complete_from": one["complete_from"]}
+        lines.append(say("roster.series", id=key, **shown))
     for one in roster.duties:
         lines.append(say("roster.duty", office=one["office"], forms=", ".join(one["forms"]), begins=one["from"]))
     return lines

@@ -13,8 +13,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from ledger.durable import check_free_space, make_folder, sync_folder, write_over
 from ledger.errors import StoreError
-from ledger.publisher.durable import check_free_space, make_folder, sync_folder, write_over
 from ledger.publisher.fsck import Fault, check_home
 from ledger.publisher.home import Home
 from ledger.publisher.rebuild import rebuild_files

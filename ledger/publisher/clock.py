@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ledger.errors import StoreError
 from ledger.records.entry import format_time, parse_time
 
-__all__ = ["BEHIND", "AHEAD", "Clock", "check_clock"]
+__all__ = ["AHEAD", "BEHIND", "Clock", "check_clock"]
 
 BEHIND = 5 * 60
 AHEAD = 30 * 24 * 3600

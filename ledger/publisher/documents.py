@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ledger.durable import check_free_space, make_folder, sync_folder
 from ledger.errors import AdmissionError, Reason, StoreError
-from ledger.publisher.durable import check_free_space, make_folder, sync_folder
 from ledger.publisher.home import Home
 
 __all__ = ["judge_documents", "move_documents", "stage", "sweep"]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ledger.durable import check_free_space, make_folder, sync_folder, write_over
 from ledger.errors import AdmissionError, StoreError
 from ledger.keyfile import load_log_keys
 from ledger.publisher.clock import Clock
-from ledger.publisher.durable import check_free_space, make_folder, sync_folder, write_over
 from ledger.publisher.home import Home, format_settings
 from ledger.publisher.outbox import flush
 from ledger.publisher.schema import create_inbox, create_ledger

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ledger.durable import check_free_space
 from ledger.errors import LedgerError, Reason, StoreError
 from ledger.publisher.clock import Clock
 from ledger.publisher.documents import stage
-from ledger.publisher.durable import check_free_space
 from ledger.publisher.home import Home
 from ledger.publisher.inbox import Inbox
 from ledger.publisher.sequencer import BATCH, Sequencer

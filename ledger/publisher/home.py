@@ -1,7 +1,7 @@
 """The home folder of a ledger: what lies where, its settings, and the lock that allows one sequencer.
 
-    bening.toml   origin, founding, the log's key files      inbox.db   pending submissions    staging/  their documents
-    ledger.db     entries, heads, signatures                 public/    what anyone may read   lock      one sequencer
+bening.toml   origin, founding, the log's key files      inbox.db   pending submissions    staging/  their documents
+ledger.db     entries, heads, signatures                 public/    what anyone may read   lock      one sequencer
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def format_settings(origin: str, founding: str, log_keys: list[str], url: str | 
 
 def add_log_key(home: Home, file: Path) -> None:
     """Name one more of the log's key files in ``bening.toml``."""
-    from ledger.publisher.durable import write_over
+    from ledger.durable import write_over
 
     keys = [str(one) for one in (*home.log_keys, file.absolute())]
     text = format_settings(home.origin, home.founding, list(dict.fromkeys(keys)), home.url)

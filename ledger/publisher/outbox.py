@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ledger.durable import remove, write_files, write_over
 from ledger.errors import LedgerError, StoreError
 from ledger.keyfile import LogKeys
 from ledger.publisher.documents import move_documents
-from ledger.publisher.durable import remove, write_files, write_over
 from ledger.publisher.home import Home
 from ledger.publisher.signing import checkpoint_note, sign_head
 from ledger.publisher.store import Store

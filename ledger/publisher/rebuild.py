@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ledger.durable import remove, write_files, write_over
 from ledger.errors import StoreError
 from ledger.index import SCHEMA
-from ledger.publisher.durable import remove, write_files, write_over
 from ledger.publisher.home import Home
 from ledger.publisher.outbox import lookup_files, policy_files, roster_file
 from ledger.publisher.signing import checkpoint_note

@@ -11,12 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ledger.durable import remove, write_files, write_over
 from ledger.errors import ProofError, StoreError
 from ledger.publisher.documents import stage
-from ledger.publisher.durable import remove
 from ledger.publisher.home import Home
 from ledger.publisher.outbox import lookup_files, policy_files, write_all
-from ledger.publisher.durable import write_files, write_over
 from ledger.publisher.sequencer import insert_entry, tip_of
 from ledger.publisher.signing import checkpoint_note
 from ledger.publisher.store import Store

@@ -12,7 +12,7 @@ from typing import Any
 
 from ledger.errors import StoreError
 from ledger.index import SCHEMA as INDEX_SCHEMA
-from ledger.sqlite import connect
+from ledger.sqlite import connect, driver
 
 __all__ = ["INBOX_VERSION", "LEDGER_VERSION", "create_inbox", "create_ledger", "open_checked"]
 
@@ -95,7 +95,7 @@ def open_checked(path: Path, version: int, *, read_only: bool = False) -> Any:
     connection = connect(path, read_only=read_only)
     try:
         found = connection.execute("PRAGMA user_version").fetchone()[0]
-    except Exception as error:
+    except driver().Error as error:
         raise StoreError(f"{path}: {error}", code="database", path=str(path), problem=str(error)) from None
     if found != version:
         raise StoreError(f"{path} has version {found}", code="store-version", path=str(path), found=found, known=version)

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ledger.durable import check_free_space
 from ledger.errors import LedgerError, Reason, StoreError
 from ledger.keyfile import LogKeys
 from ledger.publisher.clock import Clock, check_clock
 from ledger.publisher.documents import judge_documents, sweep
-from ledger.publisher.durable import check_free_space
 from ledger.publisher.home import Home
 from ledger.publisher.inbox import Inbox, Pending
 from ledger.publisher.outbox import check_no_rollback, flush

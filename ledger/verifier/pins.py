@@ -121,7 +121,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Replace a file in one step: written beside, synced, renamed, folder synced."""
+    """Replace a file in one step. The name beside it is drawn at random: two checks may run at once, under no lock."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with open(beside, "xb") as file:

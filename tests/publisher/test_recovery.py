@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 import ledger.sqlite
+from ledger import durable
 from ledger.errors import LedgerError, StoreError
-from ledger.publisher import documents, durable
+from ledger.publisher import documents
 from ledger.publisher.backup import back_up, check_backup, restore
 from ledger.publisher.fsck import check_home
 from ledger.publisher.handover import sequence_once
