@@ -19,6 +19,7 @@ from ledger.tlog.merkle import prove_consistency, prove_inclusion, root_hash
 from ledger.tlog.note import Note, format_note, format_vkey, parse_note
 from ledger.tlog.policy import parse_policy
 from ledger.tlog.tiles import TileReader
+from tests.publisher.town import Town
 from tests.tlog.logs import LOG, LOG_PQ_KEY, WITNESSES, MemoryLog, flip
 
 pytestmark = pytest.mark.interop
@@ -116,12 +117,23 @@ def test_go_reads_without_the_partial_tiles(reader: Path, tmp_path: Path) -> Non
     assert (status, said[:6]) == (0, "OK 500"), said
 
 
-def test_go_reads_a_published_ledger(reader: Path) -> None:
-    """A real ledger's folder, where one is named, is read by Go to the size of its checkpoint."""
-    if not os.environ.get("BENING_PUBLIC"):
-        pytest.skip("BENING_PUBLIC names no published folder")
-    public = Path(os.environ["BENING_PUBLIC"])
+def read_published(reader: Path, public: Path) -> None:
     (log,) = parse_policy((public / "policy-ed25519").read_bytes()).logs
     checkpoint = parse_checkpoint(parse_note((public / "checkpoint").read_bytes()).text)
     status, said = run(reader, public, format_vkey(log))
     assert (status, said) == (0, f"OK {checkpoint.size} {format_base64(checkpoint.root)}\n")
+
+
+def test_go_reads_what_the_publisher_has_published(reader: Path, tmp_path: Path) -> None:
+    """The folder of a real home, over two full tiles of acts, is read by Go to the size of its checkpoint."""
+    town = Town(tmp_path)
+    town.settle_in()
+    town.submit(*[town.act(b"%d" % n) for n in range(260)])
+    read_published(reader, town.home.public)
+
+
+def test_go_reads_a_published_ledger(reader: Path) -> None:
+    """A ledger's folder that is named outside, by BENING_PUBLIC, is read as well."""
+    if not os.environ.get("BENING_PUBLIC"):
+        pytest.skip("BENING_PUBLIC names no published folder")
+    read_published(reader, Path(os.environ["BENING_PUBLIC"]))
