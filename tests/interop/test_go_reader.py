@@ -1,7 +1,6 @@
 """A foreign implementation reads a ledger: Go's golang.org/x/mod/sumdb, unmodified (reader.go).
 
-By default it reads a small log made here with ``ledger.tlog``. With BENING_PUBLIC set, it reads that published folder too,
-by the log line of its ``policy-ed25519``.
+It reads a small log made here with ``ledger.tlog``, and the folder of a real home by the log line of its ``policy-ed25519``.
 """
 
 from __future__ import annotations
@@ -130,10 +129,3 @@ def test_go_reads_what_the_publisher_has_published(reader: Path, tmp_path: Path)
     town.settle_in()
     town.submit(*[town.act(b"%d" % n) for n in range(260)])
     read_published(reader, town.home.public)
-
-
-def test_go_reads_a_published_ledger(reader: Path) -> None:
-    """A ledger's folder that is named outside, by BENING_PUBLIC, is read as well."""
-    if not os.environ.get("BENING_PUBLIC"):
-        pytest.skip("BENING_PUBLIC names no published folder")
-    read_published(reader, Path(os.environ["BENING_PUBLIC"]))
