@@ -114,10 +114,8 @@ def look(here: Session, made: Draft, state: State, *, whole: bool) -> list[dict[
     today = local_date(now(), state.roster.utc_offset)
     remarks = warnings_about(made.data, state.roster, state.index, today=today, documents=made.documents)
     told = [{"code": one.code, "path": one.path, "sentence": here.say(f"warning.{one.code}", **one.values)} for one in remarks]
-    lines = preview(made, state.roster, state.index, say=here.say, today=today) if whole else [
-        here.say("preview.warning", text=one["sentence"]) for one in told
-    ]  # fmt: skip
-    for line in lines:
+    lines = [here.say("preview.warning", text=one["sentence"]) for one in told if not here.json]
+    for line in preview(made, state.roster, state.index, say=here.say, today=today) if whole else lines:
         here.note(line)
     return told
 

@@ -31,8 +31,7 @@ def test_what_is_read_is_an_amount_with_the_same_digits(text: str) -> None:
     """Whatever is accepted is an amount that a record may hold, and no digit was added, lost or moved."""
     try:
         found = parse_money(text)
-    except FormatError as error:
-        assert error.code == "unreadable-money"
+    except FormatError:
         return
     assert not list(money(found, "value"))
     digits = [one for one in text if one.isdigit()]

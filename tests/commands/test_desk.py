@@ -1,0 +1,167 @@
+"""The official's commands through the real entry point: one command a paper, signers apart, nothing published unseen."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from ledger.records.refs import parse_ref
+from tests.commands.bening import Bening
+
+SAID = ("--number", "188/1 Tahun 2026", "--title", "Penetapan Tim", "--signed-on", "2 Januari 2026", "--signatory", "Wali Kota")
+
+
+@pytest.fixture
+def city(bening: Bening) -> Bening:
+    """A ledger, an enrolled head of the legal office, settings, and a paper."""
+    bening.found()
+    bening.enrol_head()
+    bening("setup", "-L", "city", "--key", "head.pem", "--form", "sk")
+    Path("sk.pdf").write_bytes(b"%PDF-1.7 sk")
+    return bening
+
+
+def test_publishing_is_one_command(city: Bening) -> None:
+    """Settings know key, form, office and ledger; the answer names index, ref, id and proof, and verify agrees."""
+    found = city.json("publish", "sk.pdf", *SAID, "--yes")
+    assert (found["index"], found["already"]) == (4, False)
+    assert Path(found["proof"]) == Path("sk.pdf.tlog-proof")
+    assert Path("sk.pdf.tlog-proof").read_bytes().startswith(b"c2sp.org/tlog-proof@v1\n")
+    sha256 = hashlib.sha256(b"%PDF-1.7 sk").hexdigest()
+    assert (Path("city/public/documents") / sha256[:2] / sha256).read_bytes() == b"%PDF-1.7 sk"
+    city("trust", "add", "city/public")
+    city("verify", "sk.pdf")
+
+
+def test_without_a_terminal_everything_missing_is_named_at_once(city: Bening) -> None:
+    """A script is never asked: it learns all that it forgot, and nothing is signed without --yes."""
+    error = city.json("publish", "sk.pdf", "--yes", status=2)
+    assert error["error"] == "missing-options"
+    assert all(option in error["sentence"] for option in ("--number", "--title", "--signed-on", "--signatory"))
+    assert "FOR EVER" in city("publish", "sk.pdf", *SAID, status=2)
+    assert city.json("status")["size"] == 4
+
+
+def test_a_person_is_asked_only_what_cannot_be_known(city: Bening, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Number, title, date and signatory; then the preview, then yes or no."""
+    asked: list[str] = []
+    answers = iter(["188/1 Tahun 2026", "Penetapan Tim", "2026-01-02", "Wali Kota"])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.prompt", lambda text, **_: asked.append(text) or next(answers))
+    agreed = iter([False, True])
+    monkeypatch.setattr("click.confirm", lambda *_, **__: next(agreed))
+    shown = city("publish", "sk.pdf", status=130)
+    assert "FOR EVER" in shown
+    assert len(asked) == 4
+    assert city.json("status")["size"] == 4
+    answers = iter(["188/1 Tahun 2026", "Penetapan Tim", "2026-01-02", "Wali Kota"])
+    city("publish", "sk.pdf")
+    assert city.json("status")["size"] == 5
+
+
+def test_a_refusal_tells_every_reason_and_publishes_nothing(city: Bening) -> None:
+    """Exit 4, each reason as a sentence."""
+    error = city.json("publish", "sk.pdf", *SAID, "--yes", "--office", "nowhere", "--field", "nonsense=1", status=4)
+    assert {one["code"] for one in error["reasons"]} == {"unknown-key"}
+    error = city.json("publish", "sk.pdf", *SAID, "--yes", "--office", "nowhere", status=4)
+    assert {one["code"] for one in error["reasons"]} == {"unknown-office", "no-signer-for-office-and-kind"}
+    assert city.json("status")["size"] == 4
+
+
+def test_the_same_act_again_is_the_same_entry(city: Bening) -> None:
+    """With its reference given, repeating the command answers with what was published."""
+    ref = city.json("number", "sk")["labels"][0]["ref"]
+    first = city.json("publish", "sk.pdf", *SAID, "--yes", "--ref", ref)
+    again = city.json("publish", "sk.pdf", *SAID, "--yes", "--ref", ref)
+    assert (again["index"], again["id"], again["already"]) == (first["index"], first["id"], True)
+    error = city.json("publish", "sk.pdf", *SAID, "--yes", status=4)
+    assert [one["code"] for one in error["reasons"]] == ["number-used"]
+
+
+def test_warnings_are_told_and_stop_nobody(city: Bening) -> None:
+    """They stand in the JSON answer and on standard error."""
+    Path("sk.pdf").write_bytes(b"%PDF-1.7 /ByteRange")
+    found = city.json("publish", "sk.pdf", *SAID, "--yes", "--signed-on", "2020-01-02")
+    assert {"certified", "date-old"} <= {one["code"] for one in found["warnings"]}
+
+
+def test_signers_apart(city: Bening) -> None:
+    """Draft, sign on two machines, submit; too early or with a wrong document it is refused."""
+    city("key", "new", "second.pem")
+    city("roster", "enrol", "--pub", "second.pem.pub", "--position", "Sekretaris", "--office", "hukum", "--kinds", "decision",
+         "--from", "2020-01-01", "--key", "a0.pem", "--key", "second.pem")  # fmt: skip
+    city("roster", "rule", "--kind", "decision", "--signatures", 2, "--key", "a0.pem")
+    Path("other.pdf").write_bytes(b"%PDF-1.7 other")
+    drafted = city.json("draft", "sk.pdf", *SAID, "--signer", "head.pem.pub", "--signer", "second.pem.pub", "-o", "act.json")
+    assert city.json("submit", "act.json", "sk.pdf", status=2)["error"] == "not-signed-yet"
+    assert city.json("sign", "act.json", "--key", "a0.pem", "--yes", status=2)["error"] == "not-a-signer"
+    assert city.json("sign", "act.json", "--yes")["waiting"] != []
+    assert city.json("sign", "act.json", "--key", "second.pem", "--yes")["waiting"] == []
+    assert city.json("submit", "act.json", "other.pdf", status=2)["error"] == "extra-document"
+    assert [one["code"] for one in city.json("submit", "act.json", status=4)["reasons"]] == ["document-missing"]
+    found = city.json("submit", "act.json", "sk.pdf")
+    assert (found["id"], found["ref"]) == (drafted["id"], drafted["ref"])
+    assert Path("sk.pdf.tlog-proof").exists()
+
+
+def test_roster_events_are_signed_and_submitted_too(bening: Bening) -> None:
+    """An authority of two: one writes the event, the other signs, anybody submits."""
+    bening.found(authorities=2, threshold=2)
+    bening("roster", "office", "hukum", "--name", "Bagian Hukum", "-L", "city", "--key", "a0.pem", "-o", "event.json")
+    assert "Bagian Hukum" in bening("sign", "event.json", "--key", "a1.pem", "-L", "city", status=2)
+    bening("key", "new", "stranger.pem")
+    assert bening.json("sign", "event.json", "--key", "stranger.pem", "--yes", "-L", "city", status=2)["error"] == "not-a-signer"
+    bening("sign", "event.json", "--key", "a1.pem", "--yes")
+    assert bening.json("submit", "event.json", "-L", "city")["index"] == 1
+
+
+@pytest.mark.parametrize(("flag", "start"), [("--svg", b"<svg"), ("--png", b"\x89PNG")])
+def test_numbers_and_labels(city: Bening, flag: str, start: bytes) -> None:
+    """References are drawn, and each gets its label file."""
+    found = city.json("number", "sk", "--count", 3, flag, "--out", "labels")["labels"]
+    assert len({parse_ref(one["ref"]) for one in found}) == 3
+    assert all(Path(one["file"]).read_bytes().startswith(start) for one in found)
+    assert city.json("number", "nothing", status=2)["error"] == "no-such-form"
+
+
+def test_a_label_in_the_file_name_becomes_the_reference(city: Bening) -> None:
+    """A scan named by its label is published under it."""
+    ref = city.json("number", "sk")["labels"][0]["ref"]
+    path = Path(f"SK {ref[:4]}-{ref[4:8]}-{ref[8:]}.pdf")
+    path.write_bytes(b"%PDF-1.7 scan")
+    assert city.json("publish", str(path), *SAID, "--yes")["ref"] == ref
+
+
+def test_a_correction_keeps_what_it_does_not_say(city: Bening) -> None:
+    """One flag for what was wrong, and the reason; no paper is needed."""
+    first = city.json("publish", "sk.pdf", *SAID, "--yes")
+    found = city.json("publish", "--corrects", first["ref"], "--title", "Penetapan Tim Taman", "--reason", "salah judul", "--yes")
+    assert found["index"] == first["index"] + 1
+    assert Path(found["proof"]).name == f"{found['ref']}.tlog-proof"
+
+
+def test_setup_shows_and_keeps(bening: Bening) -> None:
+    """What is not said stays; the key's path is kept absolute."""
+    bening("setup", "-L", "https://ledger.example/kota", "--name", "kota", "--office", "hukum")
+    found = bening.json("setup", "--form", "sk")
+    assert found["person"] == {"office": "hukum", "form": "sk"}
+    assert (found["default"], found["ledgers"]) == ("kota", {"kota": "https://ledger.example/kota"})
+    assert bening.json("publish", "x.pdf", "--yes", status=2)["error"] == "needs-home"
+
+
+def test_withheld_documents_keep_their_salt_here(city: Bening) -> None:
+    """The record commits to them; their bytes are nowhere in the public folder."""
+    Path("nama.pdf").write_bytes(b"%PDF-1.7 nama rahasia")
+    said = city("publish", "sk.pdf", *SAID, "--yes", "--withhold", "nama.pdf;reason=memuat nama;law=UU 27/2022")
+    assert "nama.pdf.salt" in said
+    assert not any(b"nama rahasia" in path.read_bytes() for path in Path("city/public").rglob("*") if path.is_file())
+
+
+def test_an_act_that_cannot_be_signed_is_not_half_published(city: Bening, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong passphrase ends before anything is handed over."""
+    monkeypatch.setenv("BENING_PASSPHRASE", "salah")
+    assert city.json("publish", "sk.pdf", *SAID, "--yes", status=4)["error"] == "key-passphrase"
+    monkeypatch.setenv("BENING_PASSPHRASE", "frasa sandi uji")
+    assert city.json("status")["size"] == 4
