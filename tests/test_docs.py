@@ -7,8 +7,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 
+from cli import bening
 from ledger.records.entry import parse_entry
 from ledger.records.record import parse_record
 from ledger.tlog.note import check_ed25519, parse_note, parse_vkey
@@ -70,3 +72,29 @@ def test_links_between_documents_lead_somewhere() -> None:
     for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
             assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def commands_named() -> list[tuple[str, list[str]]]:
+    """Return (document, words) of every ``bening …`` that a document tells people to type."""
+    found = []
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        text = path.read_text("utf-8")
+        typed = re.findall(r"`bening ([^`]+)`", text) + re.findall(r"^\s*(?:\$ |ExecStart=\S*)?bening (.+)$", text, re.MULTILINE)
+        found += [(path.name, line.replace("…", "").split()) for line in typed]
+    return found
+
+
+@pytest.mark.parametrize(("document", "words"), commands_named(), ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else value)
+def test_commands_in_documents_exist_with_their_options(document: str, words: list[str]) -> None:
+    """Every command and option that a document names is one of the program's."""
+    context = click.Context(bening)
+    command: click.Command | None = bening.get_command(context, words[0])
+    assert command is not None, f"{document}: bening {words[0]}"
+    rest = words[1:]
+    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+        command = command.get_command(context, rest.pop(0))
+        assert command is not None, f"{document}: bening {' '.join(words)}"
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
+    for word in rest:
+        if word.startswith("-"):
+            assert word.partition("=")[0].rstrip(",;.") in known, f"{document}: bening {' '.join(words)}"

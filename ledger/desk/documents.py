@@ -12,6 +12,7 @@ import errno
 import hashlib
 import os
 import secrets
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -69,7 +70,7 @@ class Document:
             "sha256": self.sha256,
             "size": self.size,
             "media_type": self.media_type,
-            "name": self.path.name,
+            "name": unicodedata.normalize("NFC", self.path.name),  # some systems keep file names decomposed
             "role": self.role,
         }
 

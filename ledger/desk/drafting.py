@@ -1,7 +1,7 @@
 """Drafting: from what a clerk names (files, flags, settings) to a record that may be signed.
 
 Facts come from flags, settings and the roster. Nothing is read out of documents, and nothing is guessed that a paper
-could contradict: from a file name only a printed reference is taken, since its check symbol tells it from chance.
+could contradict: of a file name only a reference is taken, and only where the file bears its label's name.
 All faults are told at once, before anybody signs.
 """
 
@@ -30,7 +30,7 @@ from ledger.records.roster import Roster
 __all__ = ["Draft", "Request", "draft", "judge_draft", "missing_facts", "ref_in_name", "with_defaults"]
 
 DATES = ("signed_on", "drafted_on", "promulgated_on", "effective_on", "expires_on")
-_PRINTED_REF = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{3}(?![0-9A-Za-z])", re.ASCII)
+_PRINTED_REF = re.compile(r"[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{3}", re.ASCII)
 _UNSIGNED = ("signatures-are-not-the-signers", "no-signer-for-office-and-kind", "rule-not-met", "not-competent")
 
 
@@ -90,7 +90,7 @@ def with_defaults(request: Request, roster: Roster, person: Mapping[str, str]) -
     office = request.office or person.get("office") or (held.pop() if len(held) == 1 else None)
     signatories = request.signatories or ((_usual_signatory(person),) if person.get("signatory") else ())
     language = request.language or person.get("language") or (roster.languages[0] if roster.languages else None)
-    named = [ref for one in request.documents if (ref := ref_in_name(Path(one).name)) is not None]
+    named = [ref for one in request.documents if (ref := ref_in_name(Path(one).name, form)) is not None]
     ref = request.ref or (named[0] if len(set(named)) == 1 else None)
     changed = replace(request, kind=kind, form=form, office=office, signatories=signatories, language=language, ref=ref)
     return _void_defaults(changed) if kind == "void" else changed
@@ -146,19 +146,25 @@ def judge_draft(data: dict[str, Any], roster: Roster, index: Index, *, time: str
         return [Reason(error.code, "", error.values)]
     if len(payload) > MAX_RECORD:
         return [Reason("too-long", "", {"size": len(payload), "limit": MAX_RECORD})]
-    judged = judge_record(roster, index, Envelope(RECORD_TYPE, payload, ()), time=time)
+    envelope = Envelope(RECORD_TYPE, payload, ())
+    if index.by_id(envelope.id) is not None:
+        return []  # the same act again: it will be answered with its entry
+    judged = judge_record(roster, index, envelope, time=time)
     return [*(one for one in judged if one.code not in _UNSIGNED), *_judge_signers(data, roster)]
 
 
-def ref_in_name(name: str) -> str | None:
-    """Return the one printed reference in a file name, if there is exactly one."""
-    found = set()
-    for match in _PRINTED_REF.finditer(name):
-        try:
-            found.add(parse_ref(match.group()))
-        except FormatError:
-            continue
-    return found.pop() if len(found) == 1 else None
+def ref_in_name(name: str, form: str | None = None) -> str | None:
+    """Return the reference that a file is named by, as its label is: ``7K3Q-D9MZ-2XR.pdf`` or ``<form>-7K3Q-D9MZ-2XR.pdf``.
+
+    Digits alone, like ``2025-0001-017``, are a number of the office and no reference.
+    """
+    stem = name.partition(".")[0].removeprefix(f"{form}-")
+    if not _PRINTED_REF.fullmatch(stem) or not any(one.isalpha() for one in stem):
+        return None
+    try:
+        return parse_ref(stem)
+    except FormatError:
+        return None
 
 
 def _assemble(

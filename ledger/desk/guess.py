@@ -13,6 +13,7 @@ from typing import Any
 
 from ledger.desk.conditions import column
 from ledger.desk.sources import SourceRow
+from ledger.words import escape
 
 __all__ = ["guess_map"]
 
@@ -49,7 +50,7 @@ def guess_map(rows: Iterator[SourceRow], source: str) -> str:
     position = next((name for name in seen if _POSITION.fullmatch(name)), None)
     used = {*chosen.values(), position}
     lines = [
-        f"# A first map for {source}. Read every line: what is published stays public for ever.",
+        f"# A first map for {escape(source)}. Read every line: what is published stays public for ever.",
         "# A map moves and spells; it never invents. An empty cell leaves its key out.",
         "",
         "[constants]",
@@ -137,4 +138,5 @@ def _shown(examples: list[Any]) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """A TOML string that is safe to print: whatever is not visible is written by its number."""
+    return "".join(one if one.isprintable() else f"\\U{ord(one):08X}" for one in json.dumps(text, ensure_ascii=False))

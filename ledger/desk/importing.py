@@ -19,7 +19,7 @@ from ledger.desk.journal import Journal
 from ledger.desk.mapping import Map, Spec
 from ledger.desk.preview import Remark, warnings_about
 from ledger.desk.sources import SourceRow
-from ledger.errors import FormatError, LedgerError, Reason
+from ledger.errors import FormatError, LedgerError, Reason, UsageError
 from ledger.index import SCHEMA, Index
 from ledger.keyfile import PrivateKey
 from ledger.records import canonical
@@ -149,7 +149,7 @@ class Importer:
         values, files, faults = [], dict[str, bytes | Path](), []
         for name, role in mapped.documents:
             try:
-                found = read_document(self.folder / name, role)
+                found = read_document(_inside(self.folder, name), role)
                 values.append(found.value())
                 files[found.sha256] = found.path
             except LedgerError as error:
@@ -229,6 +229,14 @@ class _Both:
     def relating_to(self, ref: str) -> Sequence[tuple[str, Act]]:
         """Return (relation type, act) of each act that names ``ref``, oldest first."""
         return [found for part in self.parts for found in part.relating_to(ref)]
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """Return a document's path; a table may not reach for files outside the folder that it lies in."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise UsageError(f"{name} lies outside", code="outside-folder", name=name)
+    return path
 
 
 def _all_reasons(found: list[Reason], data: dict[str, Any]) -> list[Reason]:

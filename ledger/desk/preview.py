@@ -120,7 +120,7 @@ def _about_fields(data: dict[str, Any]) -> Iterator[Remark]:
 
 def _about_earlier(data: dict[str, Any], index: Index) -> Iterator[Remark]:
     """The same file in another act, and the same number in the years beside or under another form."""
-    targets = {one["ref"] for one in data["relations"] if "ref" in one}
+    targets = {data["ref"], *(one["ref"] for one in data["relations"] if "ref" in one)}
     for document in data["documents"]:
         for act in index.by_document(document["sha256"]) if "sha256" in document else ():
             if act.ref not in targets:

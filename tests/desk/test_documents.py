@@ -87,6 +87,12 @@ def test_only_ordinary_files_are_read(tmp_path: Path) -> None:
         assert error.value.code == "file-unreadable"
 
 
+def test_file_names_are_composed(tmp_path: Path) -> None:
+    """A system that keeps file names decomposed does not make a record that nobody may sign."""
+    (tmp_path / "e\u0301.pdf").write_bytes(b"%PDF-")
+    assert read_document(tmp_path / "e\u0301.pdf", "signed").value()["name"] == "\u00e9.pdf"
+
+
 def test_a_role_stands_before_the_path() -> None:
     """Only known roles are split off, so that odd file names still work."""
     assert split_role("annex:lampiran.pdf", "signed") == ("annex", Path("lampiran.pdf"))

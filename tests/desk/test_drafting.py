@@ -94,16 +94,17 @@ def test_defaults_come_from_roster_and_settings_and_never_replace_what_was_said(
     assert (said.form, said.kind, said.office, said.signatories) == ("sk", "decision", "x", ("Y",))
 
 
-def test_only_a_printed_reference_is_taken_from_a_file_name(desk: Desk) -> None:
-    """SK-728.pdf says nothing certain; a reference carries a check symbol, and two different ones say nothing again."""
-    ref = draw_ref()
-    other = draw_ref()
-    assert ref_in_name("SK-728.pdf") is None
-    assert ref_in_name(f"SK {format_ref(ref).lower()} final.pdf") == ref
-    assert ref_in_name(f"{format_ref(ref)} {format_ref(other)}.pdf") is None
-    wrong = format_ref(ref)[:-1] + ("0" if ref[-1] != "0" else "1")
-    assert ref_in_name(f"{wrong}.pdf") is None
-    assert with_defaults(Request(documents=(f"a/{format_ref(ref)}.pdf",)), desk.city.roster, {}).ref == ref
+def test_only_a_label_s_name_gives_the_reference(desk: Desk) -> None:
+    """SK-728.pdf says nothing certain; a file that bears its label's name does, if the check symbol agrees."""
+    ref = next(one for one in iter(draw_ref, None) if not one.isdigit())
+    printed = format_ref(ref)
+    assert ref_in_name(f"{printed.lower()}.pdf") == ref
+    assert ref_in_name(f"sk-{printed}.signed.pdf", "sk") == ref
+    wrong = printed[:-1] + ("0" if ref[-1] != "0" else "1")
+    for name in ("SK-728.pdf", f"SK {printed}.pdf", f"spk-{printed}.pdf", f"{wrong}.pdf", f"{ref}.pdf"):
+        assert ref_in_name(name, "sk") is None, name
+    assert all(ref_in_name(f"2025-0001-{number:03d}.pdf") is None for number in range(200))
+    assert with_defaults(Request(documents=(f"a/{printed}.pdf",)), desk.city.roster, {}).ref == ref
 
 
 def test_relations_inside_and_outside(desk: Desk) -> None:

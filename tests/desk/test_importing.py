@@ -137,6 +137,18 @@ def test_documents_may_lie_beside_the_file(bench: Bench, tmp_path: Path) -> None
     assert codes(bench.plan(row(1, berkas="1.pdf", catatan="lain"), text=text)) == ["already"]
 
 
+@pytest.mark.parametrize("name", ["../secret.pem", "/etc/hostname", "link.pem"])
+def test_a_table_cannot_reach_for_other_files(bench: Bench, tmp_path: Path, name: str) -> None:
+    """Nobody publishes a private key because a row said so: not by .., not by an absolute path, not by a link."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (tmp_path / "secret.pem").write_text("secret")
+    (inner / "link.pem").symlink_to(tmp_path / "secret.pem")
+    bench.file = inner / "a.jsonl"
+    text = MAP + '[[documents]]\ncolumn = "berkas"\n'
+    assert codes(bench.plan(row(1, berkas=name), text=text)) == ["outside-folder"]
+
+
 def test_a_reference_comes_from_the_row_and_the_ledger(bench: Bench) -> None:
     """Fixed for a row, different for another row or another ledger, and a reference like any other."""
     found = {row_ref(founding, line) for founding in ("a", "b") for line in ("c", "d")}
@@ -196,7 +208,7 @@ def test_the_journal_gives_a_row_its_reference_back(bench: Bench) -> None:
 def test_a_guessed_map_is_a_map(bench: Bench, tmp_path: Path) -> None:
     """Whatever the columns are called, the guess can be parsed; usual names are mapped, the others are comments."""
     bench.file.write_text(json.dumps({"Nomor Kontrak": "1", "Nama Paket": "Meja", "tanggal_kontrak": "2 Januari 2025", "Nilai": "Rp 1.000",
-                                      "Nama Penyedia": "CV A", "unit kerja": "Dinas \"PU\"", "jabatan": "PPK", "aneh\n=": {"x": 1}}))  # fmt: skip
+                                      "Nama Penyedia": "CV A", "unit kerja": "Dinas \"PU\"", "jabatan": "PPK", "aneh\n=\u202e": {"x": 1}}))  # fmt: skip
     text = guess_map(open_table(bench.file).rows, bench.file.name)
     chart = parse_map(text)
     assert chart.columns["number"] == "Nomor Kontrak"
@@ -204,6 +216,7 @@ def test_a_guessed_map_is_a_map(bench: Bench, tmp_path: Path) -> None:
     assert chart.columns["fields.value"] == {"column": "Nilai", "money": "rupiah"}
     assert chart.signatories[0]["position"] == {"column": "jabatan"}
     assert "aneh" in text
+    assert all(line.isprintable() for line in text.split("\n"))
 
 
 def test_the_signer_is_whoever_holds_the_key(bench: Bench) -> None:
