@@ -197,7 +197,7 @@ def test_redirects_are_not_followed(answering: Callable[[Answer], str]) -> None:
 
 def test_gzip_is_unpacked_up_to_the_cap(answering: Callable[[Answer], str]) -> None:
     """A packed bundle arrives whole; a gzip bomb stops at the cap."""
-    bodies = {"/good": gzip.compress(b"entry " * 1000), "/bomb": gzip.compress(bytes(50_000_000))}
+    bodies = {"/good": gzip.compress(b"entry " * 1000, mtime=0), "/bomb": gzip.compress(bytes(50_000_000), mtime=0)}
     url = answering(lambda one: _send(one, 200, bodies[one.path], Content_Encoding="gzip"))
     assert UrlSource(url).fetch("good", limit=10_000) == b"entry " * 1000
     with pytest.raises(FetchError) as caught:
@@ -205,7 +205,7 @@ def test_gzip_is_unpacked_up_to_the_cap(answering: Callable[[Answer], str]) -> N
     assert caught.value.code == "fetch-too-large"
 
 
-@pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"x" * 999)[:-9], gzip.compress(b"x") + b"tail"])
+@pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"x" * 999, mtime=0)[:-9], gzip.compress(b"x", mtime=0) + b"tail"])
 def test_broken_gzip_is_nobodys_evidence(answering: Callable[[Answer], str], body: bytes) -> None:
     """What cannot be unpacked is a fetch error, no foreign exception."""
     url = answering(lambda one: _send(one, 200, body, Content_Encoding="gzip"))
