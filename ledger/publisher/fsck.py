@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -51,11 +52,11 @@ def _faults(store: Store, progress: Callable[[int, int], None]) -> Iterator[Faul
     if head is None:
         yield Fault("empty", {})
         return
-    replay = _Replay(store)
-    for start in range(0, head.size, _BATCH):
-        yield from replay.read(start, min(start + _BATCH, head.size))
-        progress(min(start + _BATCH, head.size), head.size)
-    yield from replay.finish()
+    with contextlib.closing(_Replay(store)) as replay:
+        for start in range(0, head.size, _BATCH):
+            yield from replay.read(start, min(start + _BATCH, head.size))
+            progress(min(start + _BATCH, head.size), head.size)
+        yield from replay.finish()
     yield from _check_files(store)
 
 
@@ -69,6 +70,10 @@ class _Replay:
         self.index = Index(self.connection)
         self.roster, self.frontier = Roster(), Frontier.empty()
         self.prev, self.time = first_prev(store.home.origin), ""
+
+    def close(self) -> None:
+        """Drop the index that was made here."""
+        self.connection.close()
 
     def read(self, start: int, end: int) -> Iterator[Fault]:
         """Yield the faults of entries ``start … end-1``."""

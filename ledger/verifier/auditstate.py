@@ -194,6 +194,8 @@ class AuditState:
                     raise _damaged(self.folder, query)
         except (LedgerError, driver().Error) as error:
             raise error if isinstance(error, StoreError) else _damaged(self.folder, str(error)) from None
+        finally:
+            fresh.close()
 
     def _load_head(self, founding: str) -> Head:
         row = self.connection.execute("SELECT value, digest FROM head").fetchone()

@@ -205,3 +205,8 @@ def _nothing_is_bent(source: Path, database: Path) -> None:
         assert act["fields"]["value"] == line["value"]
         assert act["fields"].get("ceiling") == line["budget_ceiling"]
         assert act["fields"]["supplier"].get("name") == line["supplier"]["name"]
+        assert "scope" not in act["extra"]
+        assert not {"start_on", "end_on"} & act["fields"].keys()
+    assert sum("unknown" in act["fields"]["supplier"] for act in acts.values()) == 3
+    assert [one["type"] for act in acts.values() for one in act["relations"]] == ["amends"]
+    assert any(json.loads(lines[sha256])["scope"] and len(lines[sha256]) > 14_000 for sha256 in acts)

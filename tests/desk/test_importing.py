@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from ledger.desk.guess import guess_map
@@ -169,6 +171,29 @@ def test_refused_rows_can_be_mended_and_imported_again(bench: Bench) -> None:
     assert again[0].row.document == planned[0].row.document
     path.write_text(path.read_text("utf-8-sig").replace('""1,234""', '""1234""'), "utf-8")
     assert codes(bench.plan(file=path)) == ["publish"]
+
+
+def test_a_worksheet_is_mended_as_csv(bench: Bench) -> None:
+    """What a worksheet refused goes on as CSV with the same map: dates, decimals and texts read as they did before."""
+    book = openpyxl.Workbook()
+    book.active.append(["no", "nama", "tgl", "nilai", "penyedia"])
+    book.active.append(["1/SPK", "Meja", datetime.date(2026, 1, 20), 52272397.5, "CV A"])
+    book.active.append(["2/SPK", "Kursi", datetime.date(2026, 1, 20), 52272397.53, "=A1"])
+    book.active.append(["3/SPK", "Lampu", datetime.date(2026, 1, 20), 1.234, "CV C"])
+    source = bench.file.with_suffix(".xlsx")
+    book.save(source)
+    planned = bench.plan(file=source)
+    assert [one[:16] for one in codes(planned)] == ["publish", "formula-cell", "unreadable-money"]
+    refusals = Refusals(source, open_table(source).columns, "id")
+    for one in planned[1:]:
+        refusals.add(one)
+    path = refusals.save()
+    assert path is not None
+    path.write_text(path.read_text("utf-8-sig").replace("'=A1", "CV B"), "utf-8")
+    again = bench.plan(file=path)
+    assert [one[:16] for one in codes(again)] == ["publish", "unreadable-money"]
+    assert again[0].envelope is not None
+    assert json.loads(again[0].envelope.payload)["fields"]["value"] == "52272397.53"
 
 
 def test_a_mended_file_is_never_overwritten(bench: Bench) -> None:
