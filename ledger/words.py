@@ -37,6 +37,8 @@ def explain(error: LedgerError, lang: str) -> str:
     lines = [say(key, lang, **values)]
     if isinstance(error, AdmissionError):
         lines += ["  - " + say_reason(one, lang) for one in error.reasons]
+    if "waiting" in error.values:
+        lines.append(say("error.waiting", lang, **values))
     return "\n".join(lines)
 
 

@@ -30,13 +30,14 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @session
 def backup(here: Session, directory: Path, check: bool) -> int:
     """Back the ledger up into DIRECTORY: databases as of one moment, documents that are new. Never keys."""
-    from ledger.publisher.backup import back_up, check_backup
+    from ledger.publisher.backup import back_up
 
-    size = back_up(home_of(here), directory)
-    faults = check_backup(directory) if check else []
+    size, faults = back_up(home_of(here), directory, check=check)
     found = {"backup": str(directory), "size": size, "checked": check, "faults": [one.code for one in faults]}
     done = "backup.checked" if check else "backup.done"
     lines = [here.say(f"fsck.{one.code}", **one.values) for one in faults]
+    if faults:
+        lines.append(here.say("backup.kept", directory=printable(directory)))
     here.report(found, lines or [here.say(done, directory=printable(directory), size=size)])
     return FALSE if faults else 0
 
@@ -67,6 +68,7 @@ def recover(here: Session, source: str | None, accept_loss: bool) -> int:
     from ledger.publisher.handover import sequence_once
     from ledger.publisher.recover import accept_loss as accept
     from ledger.publisher.recover import recover as recover_home
+    from ledger.publisher.state import published_size
 
     if (source is None) == (not accept_loss):
         raise UsageError("either --from or --accept-loss", code="missing-options", options="--from | --accept-loss")
@@ -77,8 +79,11 @@ def recover(here: Session, source: str | None, accept_loss: bool) -> int:
         return 0
     with tempfile.TemporaryDirectory(dir=home.path) as scratch:
         came = recover_home(home, _mirror(home, source, Path(scratch)))
+    before = published_size(home)
     sequence_once(home, here.passphrase_of)
-    here.report({"home": str(home.path), "came_back": came}, [here.say("recover.done", count=came)])
+    waited = published_size(home) - before
+    lines = [here.say("recover.done", count=came), *([here.say("recover.waited", count=waited)] if waited else [])]
+    here.report({"home": str(home.path), "came_back": came, "published_waiting": waited}, lines)
     return 0
 
 

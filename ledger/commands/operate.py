@@ -70,8 +70,7 @@ def status(here: Session, act: str | None) -> int:
     if act is not None:
         return _fate(here, act)
     found = _status(here)
-    lines = [here.say(f"status.{key}", **{key: value, **found}) for key, value in found.items() if value not in (None, [], False)]
-    here.report(found, lines)
+    here.report(found, _status_lines(here, found))
     return 0
 
 
@@ -82,6 +81,7 @@ def status(here: Session, act: str | None) -> int:
 def fsck(here: Session) -> int:
     """Check everything again from the entries' bytes: store, tree, chain, signatures, files, documents."""
     from ledger.publisher.fsck import check_home
+    from ledger.publisher.state import published_size
 
     home = home_of(here)
     faults = check_home(home)
@@ -89,7 +89,7 @@ def fsck(here: Session) -> int:
     lines = [here.say(f"fsck.{one.code}", **one.values) for one in faults[:50]]
     if len(faults) > 50:
         lines.append(here.say("fsck.more", count=len(faults) - 50))
-    here.report(found, lines or [here.say("fsck.sound", home=printable(home.path), size=_size(home))])
+    here.report(found, lines or [here.say("fsck.sound", home=printable(home.path), size=published_size(home))])
     return FALSE if faults else 0
 
 
@@ -149,16 +149,15 @@ def _status(here: Session) -> dict[str, Any]:
     }
 
 
+def _status_lines(here: Session, found: dict[str, Any]) -> list[str]:
+    shown = {key: value for key, value in found.items() if value not in (None, []) and value is not False}
+    lines = [here.say(f"status.{key}", **found) for key in shown]
+    return lines if found["sequencer_running"] else [*lines, here.say("status.no-sequencer")]
+
+
 def _days_since(time: str) -> int:
     moment = datetime.datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.UTC)
     return (datetime.datetime.now(datetime.UTC) - moment).days
-
-
-def _size(home: Any) -> int:
-    from ledger.publisher.store import Store
-
-    with Store(home, read_only=True) as store:
-        return store.published_size()
 
 
 def _stop_on_signals() -> threading.Event:

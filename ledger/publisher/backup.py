@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ledger.durable import check_free_space, make_folder, sync_folder, write_over
@@ -20,63 +20,122 @@ from ledger.publisher.home import Home
 from ledger.publisher.rebuild import rebuild_files
 from ledger.publisher.schema import INBOX_VERSION, LEDGER_VERSION, open_checked
 from ledger.publisher.store import Store
+from ledger.sqlite import driver
+from ledger.tlog.merkle import Frontier, leaf_hash
 
 __all__ = ["back_up", "check_backup", "restore"]
 
+_DATABASES = ("ledger.db", "inbox.db")
+_NEW = ".new"
 
-def back_up(home: Home, target: Path) -> int:
-    """Write a backup of ``home`` into ``target``, adding to what is there, and return its tree size.
+
+def back_up(home: Home, target: Path, *, check: bool = False) -> tuple[int, list[Fault]]:
+    """Write a backup of ``home`` into ``target``, adding to what is there; return its tree size and its faults.
+
+    The new copies stand beside the last ones until they have been found sound: always that their entries lead to the
+    stored root, with ``check`` everything, on a trial restore. Faulty copies are dropped and the last backup stays. The
+    databases of the backup before are kept as ``*.previous``.
 
     Raises:
-        StoreError: the target belongs to another ledger, or the disk refuses.
+        StoreError: the target belongs to another ledger, the new copy is damaged, or the disk refuses.
     """
     make_folder(target, 0o700)
     _check_target(home, target)
     check_free_space(target, home.ledger_db.stat().st_size)
-    _copy_database(home.inbox_db, target / "inbox.db", INBOX_VERSION)
-    _copy_database(home.ledger_db, target / "ledger.db", LEDGER_VERSION)
-    copy = _home_at(home, target)
-    with Store(copy, read_only=True) as store:
-        head = store.head()
+    if not (target / "bening.toml").exists():
+        write_over(target / "bening.toml", (home.path / "bening.toml").read_bytes())
+    try:
+        _copy_database(home.inbox_db, target / f"inbox.db{_NEW}", INBOX_VERSION)
+        _copy_database(home.ledger_db, target / f"ledger.db{_NEW}", LEDGER_VERSION)
+        size = _check_copy(target / f"ledger.db{_NEW}")
+        withdrawn = _copy_documents(home, target)
+        faults = _on_trial(target) if check else []
+        if not faults:
+            _put_in_place(target)
+            write_over(target / "bening.toml", (home.path / "bening.toml").read_bytes())
+            for sha256 in withdrawn:
+                (target / "documents" / sha256[:2] / sha256).unlink(missing_ok=True)
+        return size, faults
+    finally:
+        for name in _DATABASES:
+            (target / f"{name}{_NEW}").unlink(missing_ok=True)
+
+
+def _check_copy(path: Path) -> int:
+    """Require that the copied entries lead to the copied root, and return the tree size.
+
+    Raises:
+        StoreError: ``backup-damaged``: what was copied is not sound.
+    """
+    connection = open_checked(path, LEDGER_VERSION, read_only=True)
+    try:
+        rows = connection.execute("SELECT data FROM entries ORDER BY idx")
+        frontier = Frontier.empty().extend(leaf_hash(row[0]) for row in rows)
+        size, root = connection.execute("SELECT size, root FROM heads ORDER BY size DESC LIMIT 1").fetchone()
+        if (frontier.size, frontier.root()) != (size, root):
+            raise StoreError(f"{path}: entries do not lead to the root", code="backup-damaged", size=size)
+    except driver().Error as error:
+        raise StoreError(f"{path}: {error}", code="backup-damaged", size=0) from None
+    finally:
+        connection.close()
+    return int(size)
+
+
+def _copy_documents(home: Home, target: Path) -> Mapping[str, object]:
+    """Copy the documents that the new copy names, and what waits; return the withdrawn ones."""
+    with Store(home, read_only=True) as store:
         for sha256 in _document_hashes(store):
             source = next((one for one in (home.document(sha256), home.staged(sha256)) if one.is_file()), None)
             if source is None:
                 raise StoreError(f"document {sha256} is missing", code="document-lost", sha256=sha256)
             _copy_file(source, target / "documents" / sha256[:2] / sha256)
-        for withdrawn in store.roster().withdrawn:
-            (target / "documents" / withdrawn[:2] / withdrawn).unlink(missing_ok=True)
+        withdrawn = store.roster().withdrawn
     for waiting in home.staging.iterdir():
         if not waiting.name.startswith("."):
             _copy_file(waiting, target / "staging" / waiting.name)
-    write_over(target / "bening.toml", (home.path / "bening.toml").read_bytes())
-    return head.size if head else 0
+    return withdrawn
+
+
+def _put_in_place(target: Path) -> None:
+    for name in _DATABASES:
+        if (target / name).exists():
+            os.replace(target / name, target / f"{name}.previous")
+        os.replace(target / f"{name}{_NEW}", target / name)
+    sync_folder(target)
 
 
 def check_backup(target: Path) -> list[Fault]:
-    """Restore a backup beside itself with linked documents, run ``fsck`` on it, and return the faults."""
+    """Restore a backup on trial, run ``fsck`` on it, and return the faults."""
+    return _on_trial(target, suffix="")
+
+
+def _on_trial(target: Path, *, suffix: str = ".new") -> list[Fault]:
+    """Restore beside the backup with linked documents, and check all of it."""
     trial = target.absolute().parent / f".{target.name}.check"
     shutil.rmtree(trial, ignore_errors=True)
     try:
-        return check_home(restore(target, trial, link=True))
+        return check_home(restore(target, trial, link=True, suffix=suffix))
     finally:
         shutil.rmtree(trial, ignore_errors=True)
 
 
-def restore(backup: Path, path: Path, *, link: bool = False) -> Home:
+def restore(backup: Path, path: Path, *, link: bool = False, suffix: str = "") -> Home:
     """Make a home at the new folder ``path`` from a backup, marked as restored, and return it.
+
+    ``link``: documents are linked, not copied; ``suffix``: of the databases' names, for a copy that is on trial.
 
     Raises:
         StoreError: no backup, the folder is in use, or the disk refuses.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise StoreError(f"{path} is in use", code="folder-in-use", path=str(path))
-    if not (backup / "ledger.db").is_file() or not (backup / "bening.toml").is_file():
+    if not (backup / f"ledger.db{suffix}").is_file() or not (backup / "bening.toml").is_file():
         raise StoreError(f"{backup} is no backup", code="not-a-backup", path=str(backup))
     make_folder(path, 0o750)
     check_free_space(path)
     write_over(path / "RESTORED", b"Restored from a backup. Run: bening recover --from URL|DIR\n")
-    for name in ("ledger.db", "inbox.db"):
-        _copy_file(backup / name, path / name)
+    for name in _DATABASES:
+        _copy_file(backup / f"{name}{suffix}", path / name)
     copy = os.link if link else _copy_file
     for source, target in _kept_files(backup, path):
         make_folder(target.parent)
@@ -94,10 +153,6 @@ def _kept_files(backup: Path, path: Path) -> Iterator[tuple[Path, Path]]:
         yield source, path / "public" / "documents" / source.parent.name / source.name
     for source in sorted((backup / "staging").glob("*")):
         yield source, path / "staging" / source.name
-
-
-def _home_at(home: Home, path: Path) -> Home:
-    return Home(path, home.origin, home.founding, home.log_keys, home.url)
 
 
 def _check_target(home: Home, target: Path) -> None:
@@ -127,7 +182,7 @@ def _copy_database(source: Path, target: Path, version: int) -> None:
 
 def _copy_file(source: Path, target: Path) -> None:
     """Copy a file durably unless one of the same size is there."""
-    if target.exists() and target.stat().st_size == source.stat().st_size and target.suffix != ".db":
+    if target.exists() and target.stat().st_size == source.stat().st_size and target.suffix not in (".db", ".new"):
         return
     make_folder(target.parent)
     check_free_space(target.parent, source.stat().st_size)

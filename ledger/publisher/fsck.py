@@ -20,8 +20,9 @@ from ledger.records.record import RECORD_TYPE, parse_record
 from ledger.records.replay import judge
 from ledger.records.roster import Roster, apply_roster
 from ledger.sqlite import connect
-from ledger.tlog.merkle import Frontier, leaf_hash
+from ledger.tlog.merkle import HASH_SIZE, Frontier, leaf_hash
 from ledger.tlog.policy import parse_policy
+from ledger.tlog.tiles import ENTRIES, Tile, bundle_tiles, format_bundle, parse_bundle, tiles_of
 
 __all__ = ["Fault", "check_home"]
 
@@ -57,7 +58,11 @@ def _faults(store: Store, progress: Callable[[int, int], None]) -> Iterator[Faul
             yield from replay.read(start, min(start + _BATCH, head.size))
             progress(min(start + _BATCH, head.size), head.size)
         yield from replay.finish()
-    yield from _check_files(store)
+    try:
+        yield from _check_files(store)
+        yield from _check_partial(store)
+    except LedgerError as error:
+        yield Fault("stopped", {"problem": str(error)})
 
 
 class _Replay:
@@ -141,6 +146,28 @@ def _check_files(store: Store) -> Iterator[Fault]:
     for path, data in lookup_files(store, store.index.buckets(0, size)):
         yield from _same(path, data)
     yield from _check_documents(store, size)
+
+
+def _check_partial(store: Store) -> Iterator[Fault]:
+    """Partial tiles and bundles of earlier checkpoints are the fronts of today's."""
+    public = store.home.public
+    size = store.published_size()
+    today = {tile.path.partition(".p/")[0]: tile for tile in (*tiles_of(size), *bundle_tiles(0, size))}
+    for folder in sorted((public / "tile").rglob("*.p")):
+        tile = today.get(str(folder.relative_to(public)).removesuffix(".p"))
+        if tile is None:
+            yield Fault("file-differs", {"path": str(folder)})
+            continue
+        data = (public / tile.path).read_bytes()
+        for file in sorted(folder.iterdir()):
+            if not file.name.isdecimal() or file.read_bytes() != _front(tile, data, int(file.name)):
+                yield Fault("file-differs", {"path": str(file)})
+
+
+def _front(tile: Tile, data: bytes, width: int) -> bytes:
+    if tile.level != ENTRIES:
+        return data[: width * HASH_SIZE]
+    return format_bundle(parse_bundle(data, tile.width)[:width])
 
 
 def _check_documents(store: Store, size: int) -> Iterator[Fault]:

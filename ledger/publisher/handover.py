@@ -73,7 +73,11 @@ def hand_over(
     inbox = Inbox(home)
     try:
         rows = inbox.submit([act.envelope for act in acts])
-        _settle(home, inbox, rows, keys, clock, patience)
+        try:
+            _settle(home, inbox, rows, keys, clock, patience)
+        except LedgerError as error:
+            error.values["waiting"] = ", ".join(act.envelope.id[:16] for act in acts[:3])
+            raise
         states = [inbox.state_of(n) for n in rows]
     finally:
         inbox.close()

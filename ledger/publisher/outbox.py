@@ -67,17 +67,20 @@ def check_no_rollback(home: Home) -> None:
     """Refuse to sign when ``public/`` shows more than the store holds, or after a restore that nobody has checked.
 
     Raises:
-        StoreError: ``restored`` or ``rolled-back``: the backup was old; ``recover`` brings the tail back.
+        StoreError: ``restored`` or ``rolled-back``: the backup was old; ``recover`` brings the tail back. ``public-missing``:
+            nothing shows whether this database is the newest.
     """
     if home.restore_mark.exists():
         raise StoreError("restored, and not yet recovered", code="restored", path=str(home.path))
     found = published_checkpoint(home)
+    with Store(home, read_only=True) as store:
+        signed = store.signed_head()
+        known = store.head_at(found[0]) if found else None
     if found is None:
+        if signed is not None:
+            raise StoreError("public/checkpoint is missing", code="public-missing", path=str(home.public))
         return
     size, root = found
-    with Store(home, read_only=True) as store:
-        known = store.head_at(size)
-        signed = store.signed_head()
     if signed is None or size > signed.size or known is None or known.root != root:
         raise StoreError(
             f"public/checkpoint has size {size}, the store {signed.size if signed else 0}",

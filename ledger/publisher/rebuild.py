@@ -6,7 +6,7 @@ from ledger.durable import remove, write_files, write_over
 from ledger.errors import StoreError
 from ledger.index import SCHEMA
 from ledger.publisher.home import Home
-from ledger.publisher.outbox import lookup_files, policy_files, roster_file
+from ledger.publisher.outbox import lookup_files, policy_files, published_checkpoint, roster_file
 from ledger.publisher.signing import checkpoint_note
 from ledger.publisher.store import Store
 from ledger.publisher.tiles import check_tiles, tile_files
@@ -22,12 +22,16 @@ _BATCH = 1000
 def rebuild(home: Home) -> int:
     """Make index and files again under the lock, and return the size of the checkpoint that is out.
 
+    Where ``public/`` is gone, nothing shows whether this database is the newest: the home is then marked as restored.
+
     Raises:
         StoreError: a sequencer is running, or the entries themselves are damaged.
     """
     with home.lock() as ours:
         if not ours:
             raise StoreError("a sequencer is running", code="sequencer-running", path=str(home.path))
+        if published_checkpoint(home) is None:
+            write_over(home.restore_mark, b"public/ was missing. Run: bening recover --from URL|DIR\n")
         with Store(home) as store:
             rebuild_index(store)
             rebuild_files(store)

@@ -13,7 +13,7 @@ from ledger.publisher.inbox import Inbox
 from ledger.publisher.store import Store
 from ledger.records.roster import Roster
 
-__all__ = ["Fate", "State", "fate_of", "open_state"]
+__all__ = ["Fate", "State", "fate_of", "open_state", "published_size"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +54,9 @@ def fate_of(home: Home, act_id: str) -> Fate:
     finally:
         inbox.close()
     return Fate(state, None, reasons)
+
+
+def published_size(home: Home) -> int:
+    """Return the size of the checkpoint that is out."""
+    with Store(home, read_only=True) as store:
+        return store.published_size()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.errors import StoreError
+from ledger.errors import LedgerError, StoreError
 from ledger.index import Index
 from ledger.publisher.home import Home
 from ledger.publisher.schema import LEDGER_VERSION, open_checked
@@ -113,10 +113,17 @@ class Store:
             yield index, bytes(data)
 
     def roster(self, size: int | None = None) -> Roster:
-        """Return the roster after the first ``size`` entries (all of them by default)."""
+        """Return the roster after the first ``size`` entries (all of them by default).
+
+        Raises:
+            StoreError: ``entry-damaged``: a stored roster event can no longer be read.
+        """
         roster = Roster()
         for index, data in self.roster_entries(size):
-            roster = apply_roster(roster, parse_entry(data).envelope, index=index)
+            try:
+                roster = apply_roster(roster, parse_entry(data).envelope, index=index)
+            except LedgerError as error:
+                raise StoreError(f"entry {index}: {error}", code="entry-damaged", index=index) from None
         return roster
 
     def notes(self) -> list[tuple[str, str, str]]:

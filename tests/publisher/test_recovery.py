@@ -221,7 +221,7 @@ def mirror_of(public: Path, scratch: Path) -> Mirror:
 def test_restore_and_recover_bring_back_every_act(town: Town, tmp_path: Path) -> None:
     """A backup, three more acts, a lost machine: the restored home signs nothing until the mirror's tail is back."""
     town.published(b"one")
-    assert back_up(town.home, tmp_path / "backup") == 3
+    assert back_up(town.home, tmp_path / "backup") == (3, [])
     assert check_backup(tmp_path / "backup") == []
     later = [town.published(b"later %d" % n) for n in range(3)]
     shutil.copytree(town.home.public, tmp_path / "mirror")
@@ -269,7 +269,7 @@ def test_backups_hold_no_keys_and_grow(town: Town, tmp_path: Path) -> None:
     """No private key is in a backup, not even one that lies in the folder; a second run adds what is new."""
     back_up(town.home, tmp_path / "backup")
     town.published(b"more")
-    assert back_up(town.home, tmp_path / "backup") == 3
+    assert back_up(town.home, tmp_path / "backup") == (3, [])
     for path in (tmp_path / "backup").rglob("*"):
         assert path.is_dir() or b"PRIVATE KEY" not in path.read_bytes()
     assert check_backup(tmp_path / "backup") == []
@@ -372,3 +372,95 @@ def test_staging_is_swept(town: Town) -> None:
     os.utime(town.home.staged(staged), (old, old))
     assert sequence_once(town.home, no_passphrase)
     assert not town.home.staged(staged).exists()
+
+
+def _damage_entry(town: Town, index: int) -> None:
+    """Flip a byte of a stored entry, as a failing disk would."""
+    with Store(town.home) as store:
+        store.connection.execute("DROP TRIGGER entries_no_update")
+        data = bytearray(store.entry(index))
+        data[40] ^= 1
+        store.connection.execute("UPDATE entries SET data = ? WHERE idx = ?", (bytes(data), index))
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_damaged_source_does_not_replace_the_last_backup(town: Town, tmp_path: Path, check: bool) -> None:
+    """A nightly backup of a damaged database fails, says so, and leaves the sound one as it was."""
+    back_up(town.home, tmp_path / "backup", check=True)
+    kept = (tmp_path / "backup" / "ledger.db").read_bytes()
+    _damage_entry(town, 1)
+    with pytest.raises(StoreError) as error:
+        back_up(town.home, tmp_path / "backup", check=check)
+    assert error.value.code == "backup-damaged"
+    assert (tmp_path / "backup" / "ledger.db").read_bytes() == kept
+    assert not (tmp_path / "backup" / "ledger.db.new").exists()
+    assert check_backup(tmp_path / "backup") == []
+
+
+def test_a_backup_that_fails_its_trial_is_dropped(town: Town, tmp_path: Path) -> None:
+    """With --check a fault of any kind keeps the last backup in its place; the one before it is kept as well."""
+    back_up(town.home, tmp_path / "backup")
+    town.published(b"%PDF whole")
+    assert back_up(town.home, tmp_path / "backup", check=True) == (3, [])
+    assert (tmp_path / "backup" / "ledger.db.previous").exists()
+    kept = (tmp_path / "backup" / "ledger.db").read_bytes()
+    next((tmp_path / "backup" / "documents").glob("??/*")).write_bytes(b"%PDF holed")
+    town.published(b"another")
+    size, faults = back_up(town.home, tmp_path / "backup", check=True)
+    assert (size, [one.code for one in faults]) == (4, ["document-differs"])
+    assert (tmp_path / "backup" / "ledger.db").read_bytes() == kept
+
+
+def test_a_damaged_roster_entry_is_named(town: Town) -> None:
+    """fsck lists the entry and goes on; whoever needs the roster is told which entry it is."""
+    _damage_entry(town, 1)
+    found = check_home(town.home)
+    assert {one.code for one in found if one.values.get("index") == 1} >= {"leaf"}
+    with pytest.raises(StoreError) as error:
+        town.submit(town.act(b"x"))
+    assert (error.value.code, error.value.values["index"]) == ("entry-damaged", 1)
+
+
+def test_fsck_reads_older_partial_tiles_too(town: Town) -> None:
+    """A flipped bit in a partial tile or bundle of an earlier checkpoint is found."""
+    town.published(b"one")
+    town.published(b"two")
+    for name in ("tile/0/000.p/2", "tile/entries/000.p/3"):
+        path = town.home.public / name
+        good = path.read_bytes()
+        _flip(path)
+        assert [one.code for one in check_home(town.home)] == ["file-differs"]
+        path.write_bytes(good)
+    assert check_home(town.home) == []
+
+
+def test_what_waits_is_told(town: Town, tmp_path: Path) -> None:
+    """An act that was submitted and not yet published is named in the error, in both languages, and not lost."""
+    from ledger.words import explain
+
+    back_up(town.home, tmp_path / "backup")
+    town.home = restore(tmp_path / "backup", tmp_path / "again")
+    act = town.act(b"early")
+    with pytest.raises(StoreError) as error:
+        town.submit(act)
+    for lang in ("id", "en"):
+        assert act.envelope.id[:16] in explain(error.value, lang)
+    accept_loss(town.home, "2026-11-23T00:00:00Z")
+    assert sequence_once(town.home, no_passphrase)
+    assert town.submit(act)[0].already
+
+
+def test_a_lost_public_folder_stops_until_a_mirror_is_shown(town: Town, tmp_path: Path) -> None:
+    """An old database without public/ could fork the ledger; rebuild marks it, and only recover lifts the mark."""
+    shutil.copytree(town.home.public, tmp_path / "mirror")
+    shutil.rmtree(town.home.public)
+    with pytest.raises(StoreError) as error:
+        town.submit(town.act(b"fork"))
+    assert error.value.code == "public-missing"
+    rebuild(town.home)
+    with pytest.raises(StoreError) as error:
+        sequence_once(town.home, no_passphrase)
+    assert error.value.code == "restored"
+    assert recover(town.home, mirror_of(tmp_path / "mirror", tmp_path)) == 0
+    assert sequence_once(town.home, no_passphrase)
+    assert check_home(town.home) == []
