@@ -6,10 +6,11 @@ builds a fresh one in memory. It holds no truth of its own.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ledger.records.numbers import number_hash
+from ledger.records.numbers import fold_number, number_hash
 from ledger.records.record import Record
 from ledger.records.replay import Act, NumberKey, act_of
 
@@ -88,6 +89,15 @@ class Index:
     def by_number(self, key: NumberKey) -> Sequence[Act]:
         """Return the acts under one number key, oldest first."""
         return self._many("WHERE form = ? AND office = ? AND folded = ? AND year = ? ORDER BY idx", key)
+
+    def by_office_number(self, office: str, number: str) -> Sequence[Act]:
+        """Return the acts of an office under a number, whatever their form and year, oldest first."""
+        return self._many("WHERE office = ? AND folded = ? ORDER BY idx", (office, fold_number(number)))
+
+    def body(self, ref: str) -> dict[str, Any] | None:
+        """Return the whole record that carries ``ref``."""
+        row = self.connection.execute("SELECT body FROM acts WHERE ref = ?", (ref,)).fetchone()
+        return None if row is None else dict(json.loads(row[0]))
 
     def by_document(self, sha256: str) -> Sequence[Act]:
         """Return the acts that name a document, oldest first."""

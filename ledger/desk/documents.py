@@ -3,16 +3,25 @@
 Nothing is parsed. The media type comes from the first bytes and the suffix; ``/ByteRange`` in a PDF says that it carries
 a signature of its own, which any change would break. A withheld document is committed to, not shown:
 
-    commitment = SHA-256(salt ‖ SHA-256 of the file)        salt: 16 random bytes, kept in FILE.salt (0600)
+    commitment = SHA-256(salt ‖ SHA-256 of the file)        both as bytes: 16 random ones, then 32
+
+Every act draws a salt of its own, so that nobody can tell the same annex in two acts. It is kept beside the document in
+``FILE.<ref>.salt`` (0600; ``ref`` is the act's reference as stored), never written over, as one line of canonical JSON:
+
+    {"commitment":"<hex>","name":"FILE","ref":"19JVNJXPQJS","salt":"<hex>","sha256":"<hex>","v":1}
+
+Whoever is later given the document and this file can compute the commitment and compare it with the record.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import secrets
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,7 +30,7 @@ from ledger.desk.fields import take_parts
 from ledger.errors import FormatError, UsageError
 from ledger.records.record import ROLES
 
-__all__ = ["Document", "read_document", "split_role", "withhold"]
+__all__ = ["Document", "Salt", "keep_salts", "read_document", "split_role", "withhold"]
 
 _CHUNK = 1 << 20
 _MARK = b"/ByteRange"
@@ -81,6 +90,31 @@ class Document:
         return self.media_type == _UNKNOWN and (suffix in _ZIPPED or suffix in (".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff"))
 
 
+@dataclass(frozen=True, slots=True)
+class Salt:
+    """What opens one commitment later: the act's reference, the document, and the act's own salt for it."""
+
+    document: Document
+    ref: str
+    salt: bytes
+
+    @property
+    def path(self) -> Path:
+        """Where it is kept."""
+        return _beside(self.document.path, self.ref)
+
+    @property
+    def commitment(self) -> str:
+        """What the record says in place of the document."""
+        return hashlib.sha256(self.salt + bytes.fromhex(self.document.sha256)).hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """Return the salt file's bytes."""
+        shown = {"name": self.document.path.name, "ref": self.ref, "salt": self.salt.hex(), "sha256": self.document.sha256}
+        text = json.dumps({**shown, "commitment": self.commitment, "v": 1}, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return text.encode("utf-8", "surrogateescape") + b"\n"
+
+
 def split_role(text: str, default: str) -> tuple[str, Path]:
     """Return the role and path of ``role:path`` or ``path``; a path wins where it exists as it is."""
     role, sign, rest = text.partition(":")
@@ -107,25 +141,48 @@ def read_document(path: Path, role: str) -> Document:
         ) from None
 
 
-def withhold(text: str) -> dict[str, Any]:
-    """Return the withheld document of ``FILE;reason=…;law=…[;role=…]``, and keep its salt beside it.
+def withhold(text: str, ref: str) -> tuple[dict[str, Any], Salt]:
+    """Return the withheld document of ``FILE;reason=…;law=…[;role=…]`` in the act ``ref``, and the salt to keep.
+
+    The salt is new, unless this very document has one for this very act already.
 
     Raises:
-        UsageError: a part is missing, or the file or its salt cannot be read or written.
+        UsageError: a part is missing, or the file or its salt cannot be read.
     """
     name, parts = take_parts(text, ("reason", "law", "role"))
     missing = [key for key in ("reason", "law") if not parts.get(key)]
     if missing:
         raise UsageError(f"{text!r}: {missing}", code="withhold-incomplete", value=name, missing=", ".join(missing))
     document = read_document(Path(name), parts.get("role", "other"))
-    salt = _salt(document.path)
+    salt = _known_salt(document, ref) or Salt(document, ref, secrets.token_bytes(16))
     return {
-        "withheld": hashlib.sha256(salt + bytes.fromhex(document.sha256)).hexdigest(),
+        "withheld": salt.commitment,
         "media_type": document.media_type,
         "role": document.role,
         "reason": parts["reason"],
         "law": parts["law"],
-    }
+    }, salt
+
+
+def keep_salts(salts: Iterable[Salt]) -> None:
+    """Write each salt durably beside its document, never over another file; what is there already stays.
+
+    Raises:
+        UsageError: one cannot be written.
+    """
+    for one in salts:
+        try:
+            handle = os.open(one.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(one.to_bytes())
+                file.flush()
+                os.fsync(file.fileno())
+        except FileExistsError:
+            if _known_salt(one.document, one.ref) != one:
+                raise _damaged_salt(one.path) from None
+        except OSError as error:
+            values = {"path": str(one.path), "problem": str(error.strerror)}
+            raise UsageError(f"{one.path}: {error}", code="file-unwritable", **values) from None
 
 
 def _read(path: Path, role: str, file: BinaryIO) -> Document:
@@ -153,29 +210,26 @@ def _media_type(head: bytes, suffix: str) -> str:
     return _PLAIN.get(suffix, _UNKNOWN)
 
 
-def _salt(path: Path) -> bytes:
-    """Return the salt kept beside a withheld file; made once, so that every commitment to the file can be opened."""
-    beside = path.with_name(path.name + ".salt")
+def _beside(path: Path, ref: str) -> Path:
+    return path.with_name(f"{path.name}.{ref}.salt")
+
+
+def _known_salt(document: Document, ref: str) -> Salt | None:
+    """Return the salt that an earlier draft of this act kept for these very bytes; None: there is none."""
+    path = _beside(document.path, ref)
     try:
-        try:
-            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return _known_salt(beside)
-        salt = secrets.token_bytes(16)
-        with os.fdopen(handle, "wb") as file:
-            file.write(salt.hex().encode("ascii") + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        data = path.read_bytes()
+        salt = Salt(document, ref, bytes.fromhex(json.loads(data)["salt"]))
+    except FileNotFoundError:
+        return None
     except OSError as error:
-        raise UsageError(f"{beside}: {error}", code="file-unreadable", path=str(beside), problem=str(error.strerror)) from None
+        raise UsageError(f"{path}: {error}", code="file-unreadable", path=str(path), problem=str(error.strerror)) from None
+    except (ValueError, KeyError, TypeError):
+        raise _damaged_salt(path) from None
+    if len(salt.salt) != 16 or data != salt.to_bytes():  # made by another version of the document, or by somebody else
+        raise _damaged_salt(path)
     return salt
 
 
-def _known_salt(path: Path) -> bytes:
-    try:
-        salt = bytes.fromhex(path.read_text("ascii").removesuffix("\n"))
-    except ValueError:
-        salt = b""
-    if len(salt) != 16:
-        raise UsageError(f"{path} is no salt", code="salt-damaged", path=str(path))
-    return salt
+def _damaged_salt(path: Path) -> UsageError:
+    return UsageError(f"{path} is not this document's salt", code="salt-damaged", path=str(path))

@@ -7,14 +7,13 @@ All faults are told at once, before anybody signs.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ledger.desk.documents import Document, read_document, split_role, withhold
+from ledger.desk.documents import Document, Salt, read_document, split_role, withhold
 from ledger.desk.fields import coerce, parse_assignments, put, take_parts
 from ledger.desk.spellings import parse_date
 from ledger.errors import AdmissionError, FormatError, Reason, UsageError
@@ -25,9 +24,9 @@ from ledger.records.numbers import serial_in
 from ledger.records.record import MAX_RECORD, RECORD_TYPE, RELATIONS, check_record
 from ledger.records.refs import draw_ref, parse_ref
 from ledger.records.replay import judge_record
-from ledger.records.roster import Roster
+from ledger.records.roster import Enrolment, Roster
 
-__all__ = ["Draft", "Request", "draft", "judge_draft", "missing_facts", "ref_in_name", "with_defaults"]
+__all__ = ["Draft", "Request", "draft", "judge_draft", "judge_known", "missing_facts", "ref_in_name", "with_defaults"]
 
 DATES = ("signed_on", "drafted_on", "promulgated_on", "effective_on", "expires_on")
 _PRINTED_REF = re.compile(r"[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{3}", re.ASCII)
@@ -62,10 +61,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A record that may be signed, and the files that it names."""
+    """A record that may be signed, the files that it names, and the salts to keep before it is signed."""
 
     data: dict[str, Any]
     documents: tuple[Document, ...]
+    salts: tuple[Salt, ...] = ()
 
     @property
     def envelope(self) -> Envelope:
@@ -128,16 +128,22 @@ def draft(request: Request, roster: Roster, index: Index, *, time: str, draw: Ca
         read_document(path, role)
         for role, path in (split_role(text, "annex" if n else "signed") for n, text in enumerate(request.documents))
     )
-    data = _assemble(request, roster, base, documents, draw)
+    ref = _read(parse_ref, request.ref) if request.ref else draw()
+    withheld = [withhold(one, ref) for one in request.withheld]
+    named = [one.value() for one in documents] + [value for value, _ in withheld]
+    data = _assemble(request, roster, base, named, ref)
     reasons = judge_draft(data, roster, index, time=time)
     if reasons:
         raise AdmissionError(reasons)
-    return Draft(data, documents)
+    return Draft(data, documents, tuple(salt for _, salt in withheld))
 
 
 def judge_draft(data: dict[str, Any], roster: Roster, index: Index, *, time: str) -> list[Reason]:
     """Return every reason against a record that nobody has signed yet."""
     found = list(check_record(data))
+    form = data.get("form")
+    if found and form is not None and form not in roster.forms:  # its kind would come from the roster: say that, not "kind"
+        return [_no_such_form(form, roster), *(one for one in found if one.path != "kind")]
     if found:
         return found
     try:
@@ -150,11 +156,25 @@ def judge_draft(data: dict[str, Any], roster: Roster, index: Index, *, time: str
     if index.by_id(envelope.id) is not None:
         return []  # the same act again: it will be answered with its entry
     judged = judge_record(roster, index, envelope, time=time)
-    return [*(one for one in judged if one.code not in _UNSIGNED), *_judge_signers(data, roster)]
+    kept = [one for one in judged if one.code not in _UNSIGNED]
+    told = [_no_such_form(form, roster) if one.code == "unknown-form" else one for one in kept]
+    return [*told, *_judge_signers(data["signers"], data["office"], data["kind"], roster)]
+
+
+def judge_known(request: Request, roster: Roster) -> list[Reason]:
+    """Return what speaks against a request before anybody is asked for the rest: form, office, and the keys at hand."""
+    reasons = []
+    if request.form is not None and request.form not in roster.forms:
+        reasons.append(_no_such_form(request.form, roster))
+    if request.office is not None and request.office not in roster.offices:
+        reasons.append(Reason("unknown-office", "office", {"value": request.office}))
+    if reasons or request.office is None or request.kind is None:
+        return reasons
+    return _judge_signers(sorted(set(request.signers)), request.office, request.kind, roster)
 
 
 def ref_in_name(name: str, form: str | None = None) -> str | None:
-    """Return the reference that a file is named by, as its label is: ``7K3Q-D9MZ-2XR.pdf`` or ``<form>-7K3Q-D9MZ-2XR.pdf``.
+    """Return the reference that a file is named by, as its label is: ``19JV-NJXP-QJS.pdf`` or ``<form>-19JV-NJXP-QJS.pdf``.
 
     Digits alone, like ``2025-0001-017``, are a number of the office and no reference.
     """
@@ -168,18 +188,17 @@ def ref_in_name(name: str, form: str | None = None) -> str | None:
 
 
 def _assemble(
-    request: Request, roster: Roster, base: dict[str, Any], documents: Sequence[Document], draw: Callable[[], str]
+    request: Request, roster: Roster, base: dict[str, Any], named: list[dict[str, Any]], ref: str
 ) -> dict[str, Any]:
     kind = request.kind or base.get("kind")
     said = {"kind": kind, "form": request.form, "office": request.office, "title": request.title, "language": request.language}
     data = {**base, **{key: value for key, value in said.items() if value is not None}}
-    data |= {"v": 1, "founding": roster.founding, "ref": _read(parse_ref, request.ref) if request.ref else draw()}
+    data |= {"v": 1, "founding": roster.founding, "ref": ref}
     data |= {key: _read(parse_date, value) for key, value in request.dates.items() if key in DATES}
     data |= _numbering(request, base)
     if request.signatories or not base:
         data["signatories"] = [_signatory(one) for one in request.signatories]
     data["signers"] = sorted(set(request.signers))
-    named = [one.value() for one in documents] + [withhold(one) for one in request.withheld]
     data["documents"] = named or base.get("documents", [])
     data["relations"] = _relations(request, base)
     data["fields"] = {**base.get("fields", {}), **_fields(str(kind), request.fields)}
@@ -267,10 +286,9 @@ def _void_defaults(request: Request) -> Request:
 def _corrected(request: Request, index: Index) -> dict[str, Any]:
     """Return the record that is to be corrected: a correction replaces it whole."""
     ref = _read(parse_ref, request.corrects or "")
-    row = index.connection.execute("SELECT body FROM acts WHERE ref = ?", (ref,)).fetchone()
-    if row is None:
+    data = index.body(ref)
+    if data is None:
         raise UsageError(f"no act {ref}", code="no-such-act", ref=ref)
-    data: dict[str, Any] = json.loads(row[0])
     return {key: value for key, value in data.items() if key not in ("series", "serial")}
 
 
@@ -282,19 +300,29 @@ def _read(reading: Callable[[str], str], text: str) -> str:
         raise UsageError(error.detail, code=error.code, **error.values) from None
 
 
-def _judge_signers(data: dict[str, Any], roster: Roster) -> list[Reason]:
+def _no_such_form(form: str, roster: Roster) -> Reason:
+    return Reason("no-such-form", "form", {"form": form, "known": ", ".join(roster.forms) or "—"})
+
+
+def _judge_signers(signers: Sequence[str], office: str, kind: str, roster: Roster) -> list[Reason]:
     """Whether those who are to sign are enrolled for this, as far as it can be told before they have signed."""
-    known = [roster.enrolments[keyid] for keyid in data["signers"] if keyid in roster.enrolments]
-    strangers = [keyid for keyid in data["signers"] if keyid not in roster.enrolments]
-    reasons = [Reason("key-not-enrolled", "signers", {"keyid": keyid[:16]}) for keyid in strangers]
-    counting = [one for one in known if one.active and data["office"] in one.offices and data["kind"] in one.kinds]
-    values: dict[str, object] = {"kind": data["kind"], "office": data["office"]}
+    known = {keyid: roster.enrolments[keyid] for keyid in signers if keyid in roster.enrolments}
+    reasons = [Reason("key-not-enrolled", "signers", {"keyid": keyid[:16]}) for keyid in signers if keyid not in known]
+    counting = [one for one in known.values() if one.active and office in one.offices and kind in one.kinds]
     if not counting:
-        return [*reasons, Reason("no-signer-for-office-and-kind", "signers", values)]
-    rule = roster.rules.get(data["kind"])
+        return reasons + [_not_counting(keyid, one, office, kind) for keyid, one in known.items()]
+    rule = roster.rules.get(kind)
     positions = (rule or {}).get("positions") or []
     holders = {one.holder for one in counting if not positions or one.position in positions}
     if rule and len(holders) < rule["signatures"]:
-        values |= {"count": len(holders), "needed": rule["signatures"], "positions": ", ".join(positions) or "…"}
-        reasons.append(Reason("rule-not-met", "signers", values))
+        values: dict[str, object] = {"kind": kind, "office": office, "count": len(holders), "needed": rule["signatures"]}
+        reasons.append(Reason("rule-not-met", "signers", {**values, "positions": ", ".join(positions) or "…"}))
     return reasons
+
+
+def _not_counting(keyid: str, one: Enrolment, office: str, kind: str) -> Reason:
+    values: dict[str, object] = {"keyid": keyid[:16], "holder": one.holder}
+    if not one.active:
+        return Reason("key-retired" if one.revoked_at is None else "key-revoked", "signers", values)
+    may = {"offices": ", ".join(one.offices), "kinds": ", ".join(one.kinds)}
+    return Reason("key-not-for-this", "signers", {**values, **may, "office": office, "kind": kind})

@@ -1,7 +1,7 @@
 """The journal of an import: ``<file>.bening-import.jsonl``, by which a killed run goes on where it stopped.
 
     {"founding":"4de1…"}                                     what follows belongs to this ledger
-    {"id":"c256…","line":"9b1f…","ref":"7K3QD9MZ2XR"}        reserved: on disk before the act is submitted
+    {"id":"c256…","line":"9b1f…","ref":"19JVNJXPQJS"}        reserved: on disk before the act is submitted
     {"id":"c256…","index":17,"line":"9b1f…"}                 published
     {"id":"c256…","line":"9b1f…","refused":["number-used"]}  refused
 

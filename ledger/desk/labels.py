@@ -1,9 +1,9 @@
 """Labels for paper: a QR code with the act's reference, put on before the paper is signed and hashed.
 
     ▄▄▄ ▄ ▄▄▄
-    █▄█ ▀ █▄█        https://log.example/r/7K3QD9MZ2XR, or the bare reference where the ledger has no public address
+    █▄█ ▀ █▄█        https://log.example/r/19JVNJXPQJS, or the bare reference where the ledger has no public address
     ▄▄▄ █ ▀▄▀
-    7K3Q-D9MZ-2XR    for whoever types instead of scanning
+    19JV-NJXP-QJS    for whoever types instead of scanning
     Kota Contoh
     bandingkan, bukan tanda tangan / scan to compare; not a signature
 

@@ -119,24 +119,42 @@ def _about_fields(data: dict[str, Any]) -> Iterator[Remark]:
 
 
 def _about_earlier(data: dict[str, Any], index: Index) -> Iterator[Remark]:
-    """The same file in another act, and the same number in the years beside or under another form."""
-    targets = {data["ref"], *(one["ref"] for one in data["relations"] if "ref" in one)}
+    """The same correction, the same file in another act, and the same number in the years beside or under another form."""
+    yield from _about_corrections(data, index)
+    same = _same_act(data, index)
     for document in data["documents"]:
         for act in index.by_document(document["sha256"]) if "sha256" in document else ():
-            if act.ref not in targets:
+            if act.ref not in same:
                 values = {"name": document["name"], "ref": format_ref(act.ref), "index": act.index, "title": act.title}
                 yield Remark("document-before", "documents", values)
     if data["number"] is None:
         return
-    from ledger.records.numbers import fold_number
+    for act in index.by_office_number(data["office"], data["number"]):
+        if act.ref not in same:
+            values = {"ref": format_ref(act.ref), "index": act.index, "title": act.title, "date": act.signed_on}
+            yield Remark("number-before", "number", values)
 
-    rows = index.connection.execute(
-        "SELECT ref, idx, title, signed_on FROM acts WHERE folded = ? AND office = ? ORDER BY idx",
-        (fold_number(data["number"]), data["office"]),
-    )
-    for ref, number, title, signed_on in rows.fetchall():
-        if ref not in targets:
-            yield Remark("number-before", "number", {"ref": format_ref(ref), "index": number, "title": title, "date": signed_on})
+
+def _about_corrections(data: dict[str, Any], index: Index) -> Iterator[Remark]:
+    for target in (one["ref"] for one in data["relations"] if one["type"] == "corrects" and "ref" in one):
+        for kind, act in index.relating_to(target):
+            if kind == "corrects" and act.ref != data["ref"]:
+                values = {"target": format_ref(target), "ref": format_ref(act.ref), "index": act.index, "title": act.title}
+                yield Remark("corrected-before", "relations", values)
+
+
+def _same_act(data: dict[str, Any], index: Index) -> set[str]:
+    """Return the references that are no surprise: the acts that this one names, and all versions of those it corrects."""
+    found = {data["ref"], *(one["ref"] for one in data["relations"] if "ref" in one)}
+    waiting = [one["ref"] for one in data["relations"] if one["type"] == "corrects" and "ref" in one]
+    while waiting:
+        ref = waiting.pop()
+        act = index.by_ref(ref)
+        near = {target for kind, target in (act.relations if act else ()) if kind == "corrects"}
+        near |= {other.ref for kind, other in index.relating_to(ref) if kind == "corrects"}
+        waiting += near - found
+        found |= near
+    return found
 
 
 def _about_files(data: dict[str, Any], documents: tuple[Document, ...]) -> Iterator[Remark]:

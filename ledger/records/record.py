@@ -2,7 +2,7 @@
 
     {"documents":[{"media_type":"application/pdf","name":"SK-728.pdf","role":"signed","sha256":"…","size":48213}],
      "extra":{},"fields":{},"form":"sk","founding":"…","kind":"decision","language":"id","number":"138/728 Tahun 2022",
-     "office":"bag-hukum","ref":"7K3QD9MZ2XR","relations":[],"signatories":[{"capacity":"definitive","position":"…"}],
+     "office":"bag-hukum","ref":"19JVNJXPQJS","relations":[],"signatories":[{"capacity":"definitive","position":"…"}],
      "signed_on":"2022-08-01","signers":["…"],"title":"…","v":1}
 
 The act's *id* is the SHA-256 of these bytes. Everything about the paper is a claim of the office that publishes.

@@ -4,7 +4,7 @@ Ten random Crockford base32 symbols and Crockford's check symbol (value modulo 3
 is one of the 32, so that every reference matches ``[0-9A-HJKMNP-TV-Z]{11}``. 50 random bits: a reference cannot be
 guessed from another, and two clerks do not meet.
 
-    stored  7K3QD9MZ2XR      printed  7K3Q-D9MZ-2XR      accepted from a person  7k3q d9mz 2xr, with I L O read as 1 1 0
+    stored  19JVNJXPQJS      printed  19JV-NJXP-QJS      accepted from a person  19jv njxp qjs, with I L O read as 1 1 0
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from ledger.tlog.policy import LOG_PQ, Opened, Policy
 from ledger.tlog.proof import Proof
 from ledger.verifier.facts import facts_of
 from ledger.verifier.later import add_later
+from ledger.verifier.place import check_event_place
 from ledger.verifier.reader import View
 from ledger.verifier.signers import SIGNATURE, add_group, check_signers, known_rosters, roster_of
 from ledger.verifier.trust import Pin, log_keys_changed_by, origin_of
@@ -82,6 +83,8 @@ def judge_case(trusted: Trusted, proof: Proof, *, subject: str, view: View | Non
     """Return the verdict about the act in ``proof.extra``; ``before`` are checks already made. Raises nothing on bad evidence."""
     case = Case(trusted, proof, view, document, list(before))
     _run(case)
+    if document is not None and not any(one.name == "document" for one in case.checks):
+        case.add("document", "not_checked", "document-not-compared", sha256=document.sha256)
     origin = trusted.policy.logs[0].name if trusted.policy.logs else ""
     founding = trusted.founding or ""
     return Verdict(subject, tuple(case.checks), case.facts, tuple(case.notices), origin, founding)
@@ -97,6 +100,8 @@ def _run(case: Case) -> None:
     _check_chain(case, entry)  # 3
     case.rosters = known_rosters(case)
     if entry.envelope.payload_type == ROSTER_TYPE:
+        if case.document is not None:
+            case.add("document", "failed", "document-of-roster-event", sha256=case.document.sha256, index=case.proof.index)
         _judge_roster_entry(case, entry)
         return
     record = _check_record(case, entry)
@@ -227,6 +232,11 @@ def _judge_roster_entry(case: Case, entry: Entry) -> None:
     reasons = judge_roster(before, entry.envelope, index=case.proof.index)
     add_group(case, "signature", [one for one in reasons if one.code in SIGNATURE], "signatures-hold")
     add_group(case, "authority", [one for one in reasons if one.code not in SIGNATURE], "authority-holds")
+    if case.view is not None:
+        try:
+            check_event_place(case, case.view, entry)
+        except LedgerError as error:
+            case.failed("authority", error)
 
 
 def _witnesses(case: Case, opened: Opened) -> None:

@@ -5,16 +5,17 @@ Only what was proven is shown. A look-up bucket that leaves an act out is not no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ledger.errors import LedgerError
 from ledger.records.entry import Entry, parse_entry
 from ledger.records.record import Record
 from ledger.records.replay import Act, changes_to, judge_record
-from ledger.records.roster import Roster
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.policy import Opened
 from ledger.verifier.acts import LookedUpActs, record_at
+from ledger.verifier.place import check_place
 from ledger.verifier.reader import View
 from ledger.verifier.trust import check_growth, follow, keep_evidence
 from ledger.verifier.verdict import Check
@@ -22,9 +23,7 @@ from ledger.verifier.verdict import Check
 if TYPE_CHECKING:
     from ledger.verifier.case import Case
 
-__all__ = ["add_later", "roster_place"]
-
-_WALK = 4096
+__all__ = ["add_later"]
 
 
 def add_later(case: Case, opened: Opened, entry: Entry, record: Record) -> None:
@@ -38,7 +37,7 @@ def add_later(case: Case, opened: Opened, entry: Entry, record: Record) -> None:
         return
     try:
         if case.rosters:
-            _check_roster_place(case, case.view, entry, record)
+            check_place(case, case.view, entry)
         _add_changes(case, case.view, record)
     except LedgerError as error:
         case.failed("later", error)
@@ -91,49 +90,8 @@ def _add_withdrawals(case: Case, record: Record) -> None:
             case.notices.append(Check("withdrawal", "passed", "document-withdrawn", values))
 
 
-def _check_roster_place(case: Case, view: View, entry: Entry, record: Record) -> None:
-    """A key ended since: see that its end stands after this entry, and that the entry does not name an outdated roster."""
-    ended = _first_end(case.rosters, entry.roster, record.data["signers"])
-    if ended is None:
-        return
-    place = roster_place(view, case.rosters, ended.n)
-    if place is not None and place < case.proof.index:
-        case.add("authority", "failed", "roster-outdated", n=ended.n, place=place, index=case.proof.index)
-
-
-def _first_end(rosters: list[Roster], named: str, signers: list[str]) -> Roster | None:
-    """Return the first roster after the ``named`` one in which a signer's key has ended."""
-    n = next((one.n for one in rosters if one.hash == named), None)
-    if n is None:
-        return None
-    return next(
-        (one for one in rosters[n + 1 :] if any(key in one.enrolments and not one.enrolments[key].active for key in signers)),
-        None,
-    )
-
-
-def roster_place(view: View, rosters: list[Roster], n: int) -> int | None:
-    """Return the index of roster payload ``n``, found by halving, as entries name rosters in their order.
-
-    Entries that name an outdated roster lead halving past it, so the last ``_WALK`` entries before that place are read as
-    well. None if it is not there. Cost: about log2(size) entry bundles where nothing is wrong.
-    """
-    turns = {one.hash: one.n for one in rosters}
-    low, high = 0, view.size
-    while low < high:
-        middle = (low + high) // 2
-        if turns.get(parse_entry(view.entry(middle)).roster, -1) >= n:
-            high = middle
-        else:
-            low = middle + 1
-    for place in range(low - 1, max(low - 1 - _WALK, -1), -1):
-        if parse_entry(view.entry(place)).envelope.id == rosters[n].hash:
-            return place
-    return None
-
-
 def _add_changes(case: Case, view: View, record: Record) -> None:
-    acts = LookedUpActs(view)
+    acts = _AuthorisedActs(case, view)
     changes = [one for one in changes_to(acts, record.ref) if one.act.index > case.proof.index]
     for change in changes:
         if _is_authorised(case, view, change.act):
@@ -143,6 +101,18 @@ def _add_changes(case: Case, view: View, record: Record) -> None:
     last = parse_entry(view.entry(view.size - 1))
     code = "later-changes" if changes else "no-later-change"
     case.add("later", "passed", code, index=view.size - 1, time=last.time, count=len(changes))
+
+
+class _AuthorisedActs(LookedUpActs):
+    """Later acts, but only those that admission would have taken: whoever may not annul undoes nothing."""
+
+    def __init__(self, case: Case, view: View) -> None:
+        super().__init__(view)
+        self.case = case
+
+    def relating_to(self, ref: str) -> Sequence[tuple[str, Act]]:
+        """Return the authorised acts that name ``ref``."""
+        return [(kind, act) for kind, act in super().relating_to(ref) if _is_authorised(self.case, self.view, act)]
 
 
 def _is_authorised(case: Case, view: View, act: Act) -> bool:

@@ -141,7 +141,7 @@ def headline(verdict: Verdict, say: Say) -> str:
         if worst is not None:
             return f"{say(f'verify.headline-{state}')} {_sentence(worst, say)}"
     document = verdict.check("document")
-    if document is not None and document.state == "not_checked":
+    if document is not None and document.state == "not_checked" and document.code != "document-not-compared":
         return _sentence(document, say)
     newer = next((one for one in verdict.checks if one.code == "newer-format"), None)
     if newer is not None:

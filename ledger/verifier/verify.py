@@ -47,7 +47,8 @@ def verify_file(path: Path, *, trusted: Trusted, source: Source | None = None, p
     view, before, trusted = _opened(trusted, source)  # 2
     if isinstance(given, Bundle):
         return _verify_bundle(given, path.name, trusted, view, before)
-    document = None if path.name.endswith(_SUFFIX) or _is_proof(path) else Document(path.name, hash_file(path))
+    is_proof = proof is None and (path.name.endswith(_SUFFIX) or _is_proof(path))
+    document = None if is_proof else Document(path.name, hash_file(path))
     if given is not None or document is None:
         return [_verify_proof(given or b"", path.name, trusted, view, before, document)]
     return _verify_by_code(document, trusted, view, before)

@@ -117,7 +117,6 @@ def test_a_link_in_place_of_a_staged_document(town: Town, tmp_path: Path) -> Non
     assert published.read_bytes() == body
 
 
-@bug("L1: without public/checkpoint there is no rollback check, and rebuild makes one from the old database")
 def test_an_old_database_without_its_public_folder(town: Town, tmp_path: Path) -> None:
     """An old copy of the databases never signs a size a second time: acknowledged acts would vanish, and the log would fork."""
     town.published(b"%PDF one")
