@@ -23,7 +23,9 @@ from papers import make_paper
 import cli
 from ledger.words import choose_language
 
+ROOT = Path(__file__).absolute().parents[1]
 MARK = ".bening-demo"
+PASSPHRASE = "contoh"
 CITY = "Kota Contoh"
 TODAY = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=7)).date()  # where the city is
 YEAR = TODAY.year
@@ -35,10 +37,10 @@ SAY = {
               "The demonstration is made in {folder}. It uses only bening commands; see {log}."),
     "founded": ("1. {city} mendirikan bukunya. Tiga kunci otoritas; dua harus setuju untuk setiap perubahan wewenang.",
                 "1. {city} founds its ledger. Three authority keys; two must agree to every change of who may sign."),
-    "roster": ("2. Otoritas menyatakan kantor, bentuk naskah, lima kunci pejabat, dan satu buku nomor yang lengkap.",
+    "roster": ("2. Otoritas menyatakan unit kerja, bentuk naskah, lima kunci pejabat, dan satu buku nomor yang lengkap.",
                "2. The authority declares offices, forms, five officials' keys, and one number book that is complete."),
-    "acts": ("3. Kantor-kantor menerbitkan {count} akta: dari peraturan sampai serah terima, dengan PDF dan label QR.",
-             "3. Offices publish {count} acts: from a regulation to a handover, with PDFs and QR labels."),
+    "acts": ("3. Unit kerja menerbitkan naskah, dari peraturan sampai serah terima, dengan PDF dan label QR: {count}.",
+             "3. Offices publish papers, from a regulation to a handover, with PDFs and QR labels: {count}."),
     "agreement": ("4. Nota kesepahaman ditandatangani dua pejabat, masing-masing dengan kuncinya sendiri.",
                   "4. An agreement is signed by two officials, each with a key of their own."),
     "later": ("5. Kontrak diubah dengan addendum, satu keputusan dicabut, satu dibetulkan, satu nomor dijelaskan batal.",
@@ -49,8 +51,8 @@ SAY = {
     "forged": ("8. Salinan yang nilainya diubah satu angka:", "8. A copy in which one digit was changed:"),
     "audit": ("9. Seorang wartawan memeriksa seluruh buku, dan melihat nomor yang tidak terbit:",
               "9. A journalist audits the whole ledger, and sees which number was not published:"),
-    "end": ("Selesai. Yang terbuka untuk umum: {public}. Naskah dan bukti: {papers}. Coba: bening verify {paper} -L {public}",
-            "Done. What the public sees: {public}. Papers and proofs: {papers}. Try: bening verify {paper} -L {public}"),
+    "end": ("Selesai. Yang terbuka untuk umum: {public}. Naskah dan bukti: {papers}. Coba:\n{command}",
+            "Done. What the public sees: {public}. Papers and proofs: {papers}. Try:\n{command}"),
     "not-ours": ("{folder} bukan folder contoh; tidak disentuh. Beri nama lain.",
                  "{folder} is no demonstration folder; it was not touched. Name another."),
 }  # fmt: skip
@@ -105,11 +107,15 @@ class Demo:
         """Print one sentence of the narration."""
         print(SAY[key][self.lang == "en"].format(**values), flush=True)
 
+    def settings(self) -> str:
+        """Return the words before a command that make a shell use the demonstration's settings."""
+        return f"XDG_CONFIG_HOME={shlex.quote(str(self.folder / 'settings'))}"
+
     def bening(self, *args: object, expect: tuple[int, ...] = (0,)) -> str:
         """Run one command, keep it in ``commands.txt``, and return what it printed."""
         words = [str(one) for one in args]
         with open(self.log, "a", encoding="utf-8") as log:
-            log.write("bening " + " ".join(shlex.quote(one) for one in words) + "\n")
+            log.write(" ".join((*map(shlex.quote, words_of_bening()), *map(shlex.quote, words))) + "\n")
         out, err = io.StringIO(), io.StringIO()
         status: Any = 0
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -145,6 +151,17 @@ class Demo:
         return self.folder / "keys" / f"{name}.pem"
 
 
+def words_of_bening() -> list[str]:
+    """Return how ``bening`` is called from where the person stands."""
+    script = Path(sys.executable).with_name("bening")
+    return [near(script)] if script.is_file() else [near(Path(sys.executable)), near(ROOT / "cli.py")]
+
+
+def near(path: Path) -> str:
+    """Return a path as one types it from here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
 def main() -> None:
     """Make the demonstration in the folder that the command line names."""
     demo = Demo(Path(sys.argv[1] if len(sys.argv) > 1 else "demo").absolute(), choose_language(None, os.environ))
@@ -156,8 +173,9 @@ def main() -> None:
     _agree(demo)
     _change(demo)
     _check(demo)
-    paper = demo.papers / "kontrak.pdf"
-    demo.say("end", public=demo.folder / "city" / "public", papers=demo.papers, paper=paper)
+    public, paper = near(demo.folder / "city" / "public"), near(demo.papers / "kontrak.pdf")
+    command = " ".join((demo.settings(), *map(shlex.quote, (*words_of_bening(), "verify", paper, "-L", public))))
+    demo.say("end", public=public, papers=near(demo.papers), command=command)
 
 
 def _fresh(demo: Demo) -> None:
@@ -178,13 +196,14 @@ def _settle(demo: Demo) -> None:
         if name.startswith("BENING_"):
             del os.environ[name]
     os.environ["XDG_CONFIG_HOME"] = str(demo.folder / "settings")
+    demo.log.write_text(f"export {demo.settings()} BENING_PASSPHRASE={PASSPHRASE}\n", "utf-8")
 
 
 def _found(demo: Demo) -> None:
     authority = [demo.key(f"otoritas-{n}") for n in (1, 2, 3)]
     for key in (*authority, *map(demo.key, PEOPLE)):
         demo.bening("key", "new", key, "--unencrypted")
-    os.environ["BENING_PASSPHRASE"] = "contoh"  # for the log's own key
+    os.environ["BENING_PASSPHRASE"] = PASSPHRASE  # for the log's own key
     options = [part for key in authority for part in ("--authority", f"{key}.pub", "--key", key)]
     demo.bening("init", demo.folder / "city", "--origin", "ledger.kota-contoh.example/demo", "--name", CITY, "--threshold", 2,
                 "--log-key", demo.key("log"), *options)  # fmt: skip

@@ -82,3 +82,13 @@ def test_one_reference_one_act(city: City) -> None:
     (record, *_) = city.records.values()
     with pytest.raises(sqlite3.IntegrityError):
         city.acts.add(record, index=99, time="2026-01-05T02:00:00Z")
+
+
+def test_an_office_and_its_number_are_found_under_any_form_and_year(city: City) -> None:
+    """Folded, oldest first, of this office only; and the whole record of a reference."""
+    (record, *_) = city.records.values()
+    again, _ = city.publish(number="188/1  TAHUN 2026", signed_on="2025-12-30")
+    assert [act.ref for act in city.acts.by_office_number("setda", "188/1 tahun 2026")] == [record.ref, again.ref]
+    assert city.acts.by_office_number("nowhere", "188/1 tahun 2026") == []
+    assert city.acts.body(again.ref) == again.data
+    assert city.acts.body("00000000000") is None

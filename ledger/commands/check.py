@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ledger.verifier.choice import Choice
     from ledger.verifier.client import Source
     from ledger.verifier.trust import Pin
-    from ledger.verifier.verdict import Verdict
+    from ledger.verifier.verdict import Check, Verdict
 
 __all__ = ["audit", "bundle", "trust", "verify"]
 
@@ -41,9 +42,10 @@ def trust() -> None:
 @click.argument("where")
 @_founding
 @click.option("--name", help="What to call it here. Default: from its origin.")
+@click.option("--accept-policy", is_flag=True, help="Pin again though the policy asks for fewer witnesses than the pinned one.")
 @json_option
 @session
-def trust_add(here: Session, where: str, founding: str | None, name: str | None) -> int:
+def trust_add(here: Session, where: str, founding: str | None, name: str | None, accept_policy: bool) -> int:
     """Pin the ledger at a URL, in a folder, or in a policy file."""
     from ledger.verifier.client import open_source
     from ledger.verifier.trust import add_pin, propose_file, propose_source, read_policy_file
@@ -52,7 +54,7 @@ def trust_add(here: Session, where: str, founding: str | None, name: str | None)
     where = settings.ledgers.get(where, where)
     checked = re.match(r"[a-z]+://", where) is not None or Path(where).is_dir()
     offered = propose_source(open_source(where), founding) if checked else propose_file(read_policy_file(Path(where)), founding)
-    pin = add_pin(settings.trust_dir, offered, name=name)
+    pin = add_pin(settings.trust_dir, offered, name=name, accept_policy=accept_policy)
     lines = [*_pin_lines(here, pin), "", here.say("trust.compare")]
     here.report(_pin_json(pin), lines if checked else [*lines, here.say("trust.unchecked")])
     return 0
@@ -77,6 +79,7 @@ def trust_list(here: Session) -> int:
 @_policy
 @_founding
 @click.option("--roster", type=_FILE, help="A roster.jsonl, to check signers without the ledger.")
+@click.option("--salt", type=_FILE, help="The salt of a withheld document. Default: FILE.salt, if it is there.")
 @click.option("--ref", help="Look up a reference from a paper, to compare.")
 @click.option("--number", help="Look up a number from a paper, to compare.")
 @click.option("--offline", is_flag=True, help="Ask no ledger; use what is pinned and what lies beside the file.")
@@ -84,16 +87,18 @@ def trust_list(here: Session) -> int:
 @json_option
 @session
 def verify(here: Session, files: tuple[Path, ...], proof: Path | None, policy: Path | None, founding: str | None,
-           roster: Path | None, ref: str | None, number: str | None, offline: bool) -> int:  # fmt: skip
+           roster: Path | None, salt: Path | None, ref: str | None, number: str | None, offline: bool) -> int:  # fmt: skip
     """Check documents, proofs and evidence bundles; or look up what a paper says.
 
     0: published, unchanged, signer checked. 1: false or disputed. 3: something needed could not be checked.
     """
+    from ledger.records.numbers import fold_number
     from ledger.verifier.verdict import combined_status
 
-    if (not files and ref is None and number is None) or (proof is not None and len(files) != 1):
+    nothing = (not files and ref is None and number is None) or (number is not None and not fold_number(number))
+    if nothing or ((proof is not None or salt is not None) and len(files) != 1):
         raise UsageError("verify needs files, --ref or --number", code="missing-options", options="FILE, --ref, --number")
-    given = _Given(proof, policy, founding, roster, offline=offline)
+    given = _Given(proof, policy, founding, roster, offline=offline, salt=salt)
     verdicts = [one for path in files for one in _verify_one(here, path, given)]
     if ref is not None or number is not None:
         verdicts += _verify_typed(here, given, ref, number)
@@ -151,29 +156,37 @@ def audit(here: Session, where: str | None, policy: Path | None, founding: str |
     with contextlib.ExitStack() as stack:
         kept = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bening-audit-")))
         found = run(
-            source, trusted.policy, trusted.founding, state_dir=kept, documents=not no_documents, progress=_progress(here)
-        )
-    contradiction = _contradicts_pin(here, trusted, source)
-    if contradiction is not None:
+            source, trusted.policy, trusted.founding, state_dir=kept, documents=not no_documents,
+            progress=_progress(here), kept=state is not None,
+        )  # fmt: skip
+    check = _against_pin(trusted, source, found.note)
+    if check is not None and check.code.startswith("ledger-"):
+        contradiction = here.say(f"check.{check.code}", **check.values)
         here.report(found.to_json(here.say) | {"status": FALSE, "contradiction": contradiction}, [contradiction])
         return FALSE
+    if check is not None:
+        found = replace(found, verdict=replace(found.verdict, checks=(*found.verdict.checks, check)))
     return _report_audit(here, found, strict_findings, pinned=trusted.pinned)
 
 
-def _contradicts_pin(here: Session, trusted: Trusted, source: Source) -> str | None:
-    """Return the sentence of a rollback or fork against what was seen of the pinned ledger before; else remember this state."""
-    from ledger.errors import LedgerError, ProofError
-    from ledger.verifier.reader import open_ledger
-    from ledger.verifier.trust import follow
+def _against_pin(trusted: Trusted, source: Source, note: bytes | None) -> Check | None:
+    """Hold the checkpoint that was audited, and no other, against what was seen of the pinned ledger; then remember it.
 
-    if trusted.pin is None:
+    Return None if it continues that, else what is wrong, or what kept it from being compared.
+    """
+    from ledger.errors import LedgerError, StoreError
+    from ledger.verifier.reader import view_of
+    from ledger.verifier.trust import follow
+    from ledger.verifier.verdict import check_of
+
+    if trusted.pin is None or note is None:
         return None
     try:
-        follow(trusted.pin, open_ledger(source, trusted.policy, trusted.founding or ""))
-    except ProofError as error:
-        return here.say(f"check.{error.code}", detail=error.detail, **error.values) if error.code.startswith("ledger-") else None
-    except LedgerError:
-        return None  # the audit itself has told what cannot be read or is not signed
+        follow(trusted.pin, view_of(source, trusted.policy, trusted.founding or "", note))
+    except StoreError:
+        return None  # it does continue; only remembering it failed
+    except LedgerError as error:
+        return check_of("history", error)
     return None
 
 
@@ -184,7 +197,7 @@ def _report_audit(here: Session, found: AuditReport, strict: bool, *, pinned: bo
     status = found.exit_status(strict_findings=strict)
     status = 3 if status == 0 and not pinned else status
     lines = [*audit.render(found, here.say), "", *findings.render(found, here.say)]
-    here.report(found.to_json(here.say) | {"status": status, "pinned": pinned}, lines)
+    here.report(found.to_json(here.say) | {"status": status, "pinned": pinned}, _fitted(lines))
     return status
 
 
@@ -192,13 +205,13 @@ class _Given:
     """What the options of one run name."""
 
     def __init__(self, proof: Path | None, policy: Path | None, founding: str | None, roster: Path | None, *,
-                 offline: bool) -> None:  # fmt: skip
+                 offline: bool, salt: Path | None = None) -> None:  # fmt: skip
         from ledger.verifier.client import roster_lines
         from ledger.verifier.trust import read_policy_file
 
         self.proof = None if proof is None else _bytes_of(proof)
         self.policy = None if policy is None else read_policy_file(policy)
-        self.founding, self.offline = founding, offline
+        self.founding, self.offline, self.salt = founding, offline, salt
         self.roster = () if roster is None else tuple(roster_lines(_bytes_of(roster)))
 
 
@@ -230,7 +243,7 @@ def _verify_one(here: Session, path: Path, given: _Given) -> list[Verdict]:
     choices = _choices(here, given, path)
     for trusted, source in choices:
         _warn(here, trusted, source.location if source else str(path))
-    return verify_choices(path, choices, given.proof)
+    return verify_choices(path, choices, given.proof, given.salt)
 
 
 def _verify_typed(here: Session, given: _Given, ref: str | None, number: str | None) -> list[Verdict]:
@@ -255,7 +268,28 @@ def _report(here: Session, verdicts: list[Verdict]) -> None:
         typed = one.check("document") is None and one.facts is not None
         lines += [*head, *render(one, here.say), *([here.say("verify.compare")] if typed else []), ""]
     found = [one.to_json(here.say) for one in verdicts]
-    here.report({"status": combined_status(verdicts), "verdicts": found}, lines[:-1])
+    here.report({"status": combined_status(verdicts), "verdicts": found}, _fitted(lines[:-1]))
+
+
+def _fitted(lines: list[str]) -> list[str]:
+    """Return ``lines`` no wider than the terminal, what is left of one under its own text; in a pipe as they are."""
+    import textwrap
+
+    width, fitted = _width(), list[str]()
+    if width is None:
+        return lines
+    for line in lines:
+        hang = " " * (4 if line.startswith("  ") else 0)
+        wrapped = textwrap.wrap(line, width, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False)
+        fitted += wrapped or [""]
+    return fitted
+
+
+def _width() -> int | None:
+    """Return the terminal's width; None where the answer goes elsewhere."""
+    import shutil
+
+    return max(shutil.get_terminal_size().columns, 40) if sys.stdout.isatty() else None
 
 
 def _settings() -> Settings:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ledger.commands.common import Session
-from ledger.errors import AdmissionError, UsageError
+from ledger.commands.common import Session, printable
+from ledger.errors import AdmissionError, LedgerError, Reason, UsageError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     from ledger.publisher.home import Home
     from ledger.publisher.state import State
     from ledger.records.envelope import Envelope
+    from ledger.records.roster import Roster
     from ledger.settings import Settings
 
 __all__ = [
     "agree",
     "ask_setup",
-    "authority_ids",
+    "check_asked",
     "complete",
     "hand_over_one",
     "home_here",
+    "judge_first",
     "load_settings",
     "look",
     "make_draft",
@@ -44,6 +46,7 @@ __all__ = [
     "public_id",
     "report_act",
     "request_of",
+    "roster_at_hand",
     "salt_lines",
     "usual_key",
     "write_label",
@@ -74,17 +77,42 @@ def request_of(documents: Sequence[str], said: dict[str, Any], signers: Sequence
     )
 
 
-def complete(here: Session, request: Request, state: State, settings: Settings) -> Request:
-    """Add what is certain, and ask for what only the person knows; without a terminal name all of it at once."""
+def complete(here: Session, request: Request, state: State, settings: Settings, *, ask_ref: bool = True) -> Request:
+    """Add what is certain, and ask for what only the person knows; without a terminal name all of it at once.
+
+    Raises:
+        AdmissionError: what is known already speaks against it; nobody is asked for the rest.
+    """
     from ledger.desk.drafting import missing_facts, with_defaults
+    from ledger.desk.judging import judge_known
 
     request = with_defaults(request, state.roster, settings.person)
     missing = missing_facts(request)
-    if missing and sys.stdin.isatty() and all(option in _ASKED for option in missing):
-        for option in missing:
-            request = _asked(here, request, option)
-        request = with_defaults(request, state.roster, settings.person)
+    if not sys.stdin.isatty() or not all(option in _ASKED for option in missing):
+        return request
+    for option in (None, *missing):
+        request = with_defaults(_asked(here, request, option), state.roster, settings.person) if option else request
+        if option in (None, "--form", "--office") and (reasons := judge_known(request, state.roster)):
+            raise AdmissionError(reasons)
+    if ask_ref and request.ref is None and request.documents:
+        from dataclasses import replace
+
+        request = replace(request, ref=_asked_ref(here))
     return request
+
+
+def _asked_ref(here: Session) -> str | None:
+    """Ask for the reference on the paper's label, again until it is one; an empty answer: there is no label."""
+    from ledger.errors import FormatError
+    from ledger.records.refs import parse_ref
+    from ledger.words import explain
+
+    while answer := click.prompt(here.say("ask.ref"), default="", show_default=False, err=True):
+        try:
+            return parse_ref(answer)
+        except FormatError as error:
+            here.note(explain(error, here.lang))
+    return None
 
 
 def _asked(here: Session, request: Request, option: str) -> Request:
@@ -185,18 +213,16 @@ def proof_path(documents: Sequence[Path], outcome: Outcome) -> Path:
     return documents[0].with_name(documents[0].name + ".tlog-proof") if documents else Path(f"{outcome.ref}.tlog-proof")
 
 
-def salt_lines(here: Session, request: Request) -> list[str]:
+def salt_lines(here: Session, made: Draft) -> list[str]:
     """Return what to do with the salts of withheld documents."""
-    return [here.say("desk.committed", file=one.split(";")[0] + ".salt") for one in request.withheld]
+    return [here.say("desk.committed", name=one.document.path.name, file=printable(one.path)) for one in made.salts]
 
 
-def write_label(home: Home, name: str, ref: str, form: str, kind: str | None, out: Path) -> Path | None:
-    """Write the label of one reference, if a kind of picture was asked for."""
+def write_label(home: Home, name: str, ref: str, form: str, kind: str, out: Path) -> Path:
+    """Write the label of one reference as a picture of one kind."""
     from ledger.desk.labels import label_png, label_svg
     from ledger.durable import make_folder, write_over
 
-    if kind is None:
-        return None
     make_folder(out.absolute())
     data = label_png(ref, name, home.url) if kind == "png" else label_svg(ref, name, home.url).encode("utf-8")
     path = out / f"{form}-{printed(ref)}.{kind}"
@@ -211,7 +237,7 @@ def usual_key(settings: Settings) -> tuple[Path, ...]:
         UsageError: there is none, and none was given.
     """
     if "key" not in settings.person:
-        raise UsageError("no key", code="missing-options", options="--key")
+        raise UsageError("no key", code="no-key")
     return (Path(settings.person["key"]),)
 
 
@@ -230,12 +256,69 @@ def private_key(here: Session, path: Path) -> PrivateKey:
     return load_private(path, here.passphrase_of(path))
 
 
-def authority_ids(here: Session) -> list[str] | None:
-    """Return the authority's keyids if a ledger was named; signing needs none."""
-    if here.ledger is None:
+def roster_at_hand(here: Session, envelope: Envelope) -> Roster | None:
+    """Return the newest roster of the ledger that an envelope is bound to, where that ledger is here; signing needs none.
+
+    Raises:
+        UsageError, StoreError: a ledger was named for a roster event, and cannot be read.
+        AdmissionError: it is another ledger than the event's.
+    """
+    from ledger.desk.acts import founding_of
+    from ledger.records.events import ROSTER_TYPE
+
+    founding = founding_of(envelope)
+    must = here.ledger is not None and envelope.payload_type == ROSTER_TYPE and founding is not None
+    try:
+        with open_home(home_here(here)) as state:
+            roster = state.roster
+    except LedgerError:
+        if must:
+            raise
         return None
-    with open_home(home_here(here)) as state:
-        return list(state.roster.authority)
+    if must and roster.founding != founding:
+        values: dict[str, object] = {"value": str(founding)[:16], "expected": roster.founding[:16]}
+        raise AdmissionError([Reason("other-founding", "founding", values)])
+    return roster if roster.founding == founding else None
+
+
+def check_asked(here: Session, envelope: Envelope, keyids: Sequence[str], authority: Sequence[str] | None, yes: bool) -> None:
+    """Refuse keys that have no place in an envelope, before anything is shown or signed.
+
+    Raises:
+        UsageError: ``not-a-signer``; ``authority-unknown``: it cannot be told here, and nobody said ``--yes``.
+    """
+    from ledger.desk.acts import is_asked
+
+    for keyid in keyids:
+        asked = is_asked(envelope, keyid, authority)
+        if asked is False:
+            raise UsageError(f"{keyid} may not sign this", code="not-a-signer", keyid=keyid[:16])
+        if asked is None and not yes:
+            raise UsageError(f"the authority is not known for {keyid}", code="authority-unknown", keyid=keyid[:16])
+        if asked is None:
+            here.note(here.say("desk.authority-unchecked", keyid=keyid[:16]))
+
+
+def judge_first(home: Home, envelope: Envelope, documents: dict[str, Path]) -> None:
+    """Judge an envelope against the newest state, so that no passphrase is asked for what will be refused.
+
+    Raises:
+        AdmissionError: with every reason against it.
+    """
+    from ledger.publisher.documents import judge_documents
+    from ledger.publisher.state import fate_of
+    from ledger.records.record import RECORD_TYPE, parse_record
+    from ledger.records.replay import judge
+
+    if fate_of(home, envelope.id).index is not None:
+        return  # it is there already, and will be answered with its entry
+    with open_home(home) as state:
+        reasons = judge(state.roster, state.index, envelope, index=state.size, time=now())
+    if not reasons and envelope.payload_type == RECORD_TYPE:
+        named = parse_record(envelope.payload).documents
+        reasons = list(judge_documents(home, [one for one in named if one["sha256"] not in documents]))
+    if reasons:
+        raise AdmissionError(reasons)
 
 
 def ask_setup(here: Session, settings: Settings) -> tuple[str, str | None, dict[str, str | None]]:

@@ -28,6 +28,7 @@ from ledger.words import escape, explain, say, say_reason
 
 __all__ = ["EXITS", "Session", "exit_status", "json_option", "ledger_option", "passphrase_option", "session"]
 
+_SHORTEST_PASSPHRASE = 8  # of those typed for a new key; what guards an old one is its owner's affair
 DONE, FALSE, USAGE, UNCHECKED, REFUSED = 0, 1, 2, 3, 4
 
 EXITS: tuple[tuple[type[LedgerError], int], ...] = (
@@ -74,7 +75,7 @@ class Session:
     def report(self, value: dict[str, Any], lines: list[str]) -> None:
         """Print ``value`` under ``--json``, otherwise the ``lines`` for people."""
         if self.json:
-            self.out(json.dumps(value, ensure_ascii=False, indent=2))
+            self.out(json.dumps(value, indent=2))
         else:
             for line in lines:
                 self.out(line)
@@ -87,7 +88,7 @@ class Session:
                 for one in getattr(error, "reasons", ())
             ]
             found = {"error": error.code, "detail": error.detail, "sentence": explain(error, self.lang), "reasons": reasons}
-            self.out(json.dumps(found, ensure_ascii=False, indent=2))
+            self.out(json.dumps(found, indent=2))
         else:
             self.note(explain(error, self.lang))
         return exit_status(error)
@@ -119,6 +120,8 @@ class Session:
             raise KeyFileError(f"{path} needs a passphrase", code="key-missing-passphrase", path=str(path))
         asked = self.say("ask.new-passphrase", path=str(path))
         typed = click.prompt(asked, hide_input=True, confirmation_prompt=True, err=True).encode("utf-8")
+        if len(typed.decode("utf-8")) < _SHORTEST_PASSPHRASE:
+            raise KeyFileError(f"{path}: short", code="passphrase-short", path=str(path), least=_SHORTEST_PASSPHRASE)
         self._passphrases.append(typed)
         return bytes(typed)
 

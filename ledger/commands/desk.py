@@ -12,10 +12,11 @@ import click
 from ledger.commands.clerk import (
     agree,
     ask_setup,
-    authority_ids,
+    check_asked,
     complete,
     hand_over_one,
     home_here,
+    judge_first,
     load_settings,
     look,
     make_draft,
@@ -27,6 +28,7 @@ from ledger.commands.clerk import (
     public_id,
     report_act,
     request_of,
+    roster_at_hand,
     salt_lines,
     usual_key,
     write_label,
@@ -105,26 +107,27 @@ def setup(here: Session, /, where: str | None, name: str | None, key: Path | Non
 @click.command()
 @click.argument("form")
 @click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True)
-@click.option("--svg", "kind", flag_value="svg", help="Write labels as SVG: code, reference and name.")
-@click.option("--png", "kind", flag_value="png", help="Write the QR code alone as PNG.")
+@click.option("--svg", is_flag=True, help="Write labels as SVG: code, reference and name.")
+@click.option("--png", is_flag=True, help="Write the QR code alone as PNG.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the labels. Default: here.")
 @ledger_option
 @json_option
 @session
-def number(here: Session, form: str, count: int, kind: str | None, out: Path | None) -> int:
+def number(here: Session, form: str, count: int, svg: bool, png: bool, out: Path | None) -> int:
     """Draw references, and make labels to put on papers before they are signed."""
     from ledger.publisher.state import open_state
     from ledger.records.refs import draw_ref, format_ref
 
     home = home_here(here)
-    kind = kind or ("svg" if out is not None else None)
+    kinds = [kind for kind, wanted in (("svg", svg or (out is not None and not png)), ("png", png)) if wanted]
     with open_state(home) as state:
         if form not in state.roster.forms:
             raise UsageError(f"no form {form}", code="no-such-form", form=form, known=", ".join(state.roster.forms))
         refs = [ref for ref in (draw_ref() for _ in range(count * 2)) if state.index.by_ref(ref) is None][:count]
-        files = [write_label(home, state.roster.name, ref, form, kind, out or Path()) for ref in refs]
-    shown = [{"ref": ref, "file": None if file is None else str(file)} for ref, file in zip(refs, files, strict=True)]
-    lines = [here.say("desk.number", ref=format_ref(one["ref"] or ""), file=one["file"] or "") for one in shown]
+        name = state.roster.name
+    files = [[str(write_label(home, name, ref, form, kind, out or Path())) for kind in kinds] for ref in refs]
+    shown = [{"ref": ref, "file": one[0] if one else None, "files": one} for ref, one in zip(refs, files, strict=True)]
+    lines = [here.say("desk.number", ref=format_ref(ref), file="  ".join(one)) for ref, one in zip(refs, files, strict=True)]
     here.report({"form": form, "labels": shown}, [*lines, here.say("desk.number-how", form=form)])
     return 0
 
@@ -139,6 +142,7 @@ def number(here: Session, form: str, count: int, kind: str | None, out: Path | N
 @session
 def draft(here: Session, /, documents: tuple[str, ...], output: Path, signers: tuple[Path, ...], **said: Any) -> int:
     """Describe an act, for its signers to sign. Nothing is published."""
+    from ledger.desk.documents import keep_salts
     from ledger.durable import write_over
     from ledger.records.envelope import dump_envelope
 
@@ -148,41 +152,52 @@ def draft(here: Session, /, documents: tuple[str, ...], output: Path, signers: t
         request = complete(here, request_of(documents, said, [public_id(here, one) for one in keys]), state, settings)
         made = make_draft(request, state)
         remarks = look(here, made, state, whole=not here.json)
+    keep_salts(made.salts)
     write_over(output.absolute(), dump_envelope(made.envelope))
     found = {"file": str(output), "id": made.envelope.id, "ref": made.data["ref"], "warnings": remarks}
     lines = [here.say("desk.drafted", file=printable(output), id=made.envelope.id, ref=printed(made.data["ref"]))]
-    here.report(found, lines + salt_lines(here, request))
+    here.report(found, lines + salt_lines(here, made))
     return 0
 
 
 @click.command()
 @click.argument("file", type=_FILE, metavar="ACT.json")
 @click.option("--key", "key_files", type=_FILE, multiple=True, help="Your key; repeat. Default: your settings'.")
+@click.option("--join", "joined", type=_FILE, multiple=True, metavar="COPY.json", help="Take over a copy's signatures; repeat.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @ledger_option
 @passphrase_option
 @json_option
 @session
-def sign(here: Session, file: Path, key_files: tuple[Path, ...], yes: bool) -> int:
-    """Sign an act, a roster event or a founding, after a look at what it says. Needs no ledger."""
-    from ledger.desk.acts import describe, missing_signers, read_act, sign_act
+def sign(here: Session, file: Path, key_files: tuple[Path, ...], joined: tuple[Path, ...], yes: bool) -> int:
+    """Sign an act, a roster event or a founding, after a look at what it says. Needs no ledger.
+
+    With --join and no --key it only brings together what was signed apart.
+    """
+    from ledger.desk.acts import describe, join_signatures, progress_lines, progress_of, read_act, sign_act
     from ledger.durable import write_over
     from ledger.records.envelope import dump_envelope
 
+    files = key_files or (() if joined else usual_key(load_settings()))
     envelope = read_act(file)
-    if not yes:
-        for line in describe(envelope, here.say):
+    roster = roster_at_hand(here, envelope)
+    authority = None if roster is None else list(roster.authority)
+    envelope = join_signatures(envelope, [read_act(one) for one in joined], authority)
+    check_asked(here, envelope, [public_id(here, one) for one in files], authority, yes)
+    if files and not yes:
+        for line in describe(envelope, here.say, roster):
             here.note(line)
-    agree(here, "desk.agree-sign", yes)
-    authority = authority_ids(here)
-    keys = [private_key(here, one) for one in key_files or usual_key(load_settings())]
+    agree(here, "desk.agree-sign", yes or not files)
+    keys = [private_key(here, one) for one in files]
     for key in keys:
         envelope = sign_act(envelope, key, authority)
     write_over(file.absolute(), dump_envelope(envelope))
-    waiting = missing_signers(envelope)
+    progress = progress_of(envelope, roster)
     lines = [here.say("desk.signed", keyid=key.public.keyid[:16], file=printable(file)) for key in keys]
-    lines += [here.say("desk.waiting-for", keyids=", ".join(keyid[:16] for keyid in waiting))] if waiting else []
-    here.report({"file": str(file), "id": envelope.id, "waiting": waiting}, lines)
+    lines += [here.say("desk.joined", count=len(envelope.signatures), file=printable(file))] if joined else []
+    counted = None if progress.count is None else {"count": progress.count, "threshold": progress.threshold}
+    found = {"file": str(file), "id": envelope.id, "waiting": list(progress.waiting), "authority": counted}
+    here.report(found, lines + progress_lines(progress, here.say))
     return 0
 
 
@@ -204,7 +219,9 @@ def submit(here: Session, file: Path, documents: tuple[Path, ...], proof: Path |
     if waiting:
         keyids = ", ".join(keyid[:16] for keyid in waiting)
         raise UsageError(f"not signed by {keyids}", code="not-signed-yet", keyids=keyids)
-    outcome = hand_over_one(here, home_here(here), envelope, match_documents(envelope, documents))
+    home, files = home_here(here), match_documents(envelope, documents)
+    judge_first(home, envelope, files)
+    outcome = hand_over_one(here, home, envelope, files)
     if envelope.payload_type == RECORD_TYPE:
         return report_act(here, outcome, proof or proof_path(documents, outcome), [])
     here.report({"id": outcome.id, "index": outcome.index, "already": outcome.already},
@@ -227,18 +244,21 @@ def publish(
 ) -> int:
     """Publish a paper: describe it, look at it, sign it, hand it over."""
     from ledger.desk.acts import sign_act
+    from ledger.desk.documents import keep_salts
 
     settings, home = load_settings(), home_here(here)
     keys = key_files or usual_key(settings)
     with open_home(home) as state:
-        request = complete(here, request_of(documents, said, [public_id(here, one) for one in keys]), state, settings)
+        request = request_of(documents, said, [public_id(here, one) for one in keys])
+        request = complete(here, request, state, settings, ask_ref=not yes)
         made = make_draft(request, state)
         remarks = look(here, made, state, whole=not yes)
     agree(here, "desk.agree-publish", yes)
     envelope = made.envelope
     for key in keys:
         envelope = sign_act(envelope, private_key(here, key))
+    keep_salts(made.salts)  # before anything is public: without its salt a commitment can never be opened
     outcome = hand_over_one(here, home, envelope, made.paths)
-    for line in salt_lines(here, request):
+    for line in salt_lines(here, made):
         here.note(line)
     return report_act(here, outcome, proof or proof_path([one.path for one in made.documents], outcome), remarks)

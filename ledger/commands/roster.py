@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ledger.commands.common import Session, json_option, ledger_option, passphrase_option, printable, session
+from ledger.commands.events import prepare_events, send_events, write_events
 from ledger.errors import AdmissionError, UsageError
 
 if TYPE_CHECKING:
@@ -247,17 +249,46 @@ def authority(here: Session, pubs: tuple[Path, ...], threshold: int, key_files: 
 def log_key(
     here: Session, file: Path, from_size: int, overlap_until_size: int, key_files: tuple[Path, ...], output: Path | None
 ) -> int:
-    """Announce new keys of the log (made in FILE if absent), and name them in bening.toml."""
-    from ledger.keyfile import load_log_keys, new_log_keys
+    """Announce new keys of the log (made in FILE if absent). Once the event is accepted they are named in bening.toml."""
+    from ledger.durable import write_over
+    from ledger.keyfile import load_log_keys
     from ledger.publisher.home import add_log_key
 
     home = _home(here)
+    settings = home.path / "bening.toml"
+    with _made_log_keys(here, file) as made:
+        vkeys = load_log_keys(file, here.passphrase_of(file)).vkeys(home.origin)
+        event = {"event": "log_key", "vkeys": list(vkeys), "from_size": from_size, "overlap_until_size": overlap_until_size}
+        ready = prepare_events(here, home, [event], key_files)
+    told = {"file": printable(file.absolute()), "settings": printable(settings), "size": from_size}
+    if output is not None or not ready.enough:
+        return write_events(here, ready, output, [here.say("roster.log-key-later", **told)])
+    before = settings.read_bytes()
+    add_log_key(home, file)  # at once: the checkpoint over the event itself may have to carry the new signatures
+    try:
+        return send_events(here, _home(here), ready, [here.say("roster.log-key-named", **told)])
+    except AdmissionError:
+        write_over(settings, before)
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _made_log_keys(here: Session, file: Path) -> Iterator[list[Path]]:
+    """Make the log's two key files if they are absent; what was made goes again if the block fails."""
+    from ledger.keyfile import new_log_keys
+
+    made: list[Path] = []
     if not file.exists():
         new_log_keys(file, here.new_passphrase(file))
-    vkeys = load_log_keys(file, here.passphrase_of(file)).vkeys(home.origin)
-    event = {"event": "log_key", "vkeys": list(vkeys), "from_size": from_size, "overlap_until_size": overlap_until_size}
-    add_log_key(home, file)
-    return _make(here, [event], key_files, output)
+        made = [file, file.with_name(file.name + ".mldsa44")]
+    try:
+        yield made
+    except BaseException:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
 
 
 @roster.command("list")
@@ -277,54 +308,9 @@ def list_(here: Session) -> int:
 
 def _make(here: Session, events: Sequence[dict[str, Any]], key_files: Sequence[Path], output: Path | None) -> int:
     """Draft, sign with the keys at hand, and submit; or write what still needs signatures."""
-    from ledger.desk.roster_file import draft_payloads
-    from ledger.keyfile import load_private
-    from ledger.publisher.handover import Submission, hand_over
-    from ledger.publisher.state import open_state
-    from ledger.records.envelope import Envelope, add_signature, dump_envelope
-    from ledger.records.events import new_keys
-
     home = _home(here)
-    signers = [load_private(file, here.passphrase_of(file)) for file in key_files]
-    with open_state(home) as state:
-        now, index = state.roster, state.size
-        drafts = draft_payloads(now, events)
-    signed: list[Envelope] = []
-    for draft in drafts:
-        fitting = _fitting(draft, now.authority.keys(), new_keys)
-        for signer in signers:
-            if signer.public.keyid in fitting:
-                draft = add_signature(draft, signer.public.keyid, signer.sign)
-        signed.append(draft)
-    enough = all(len([one for one in draft.signatures if one.keyid in now.authority]) >= now.threshold for draft in signed)
-    if output is not None or not enough:
-        return _write_out(here, signed, output or Path("EVENT.json"), dump_envelope)
-    outcomes = hand_over(home, [Submission(draft) for draft in signed], keys=here.passphrase_of)
-    refused = [reason for outcome in outcomes for reason in outcome.reasons]
-    if refused:
-        raise AdmissionError(refused)
-    shown = {"events": [{"id": one.id, "index": one.index} for one in outcomes], "before": index}
-    here.report(shown, [here.say("roster.done", index=one.index, count=len(events)) for one in outcomes[-1:]])
-    return 0
-
-
-def _fitting(draft: Any, authority: Any, new_keys: Any) -> set[str]:
-    from ledger.records import canonical
-    from ledger.records.events import key_of
-
-    events = canonical.parse(draft.payload, limit=len(draft.payload))["events"]
-    return set(authority) | {key_of(key).keyid for event in events for key in new_keys(event)}
-
-
-def _write_out(here: Session, drafts: Sequence[Any], output: Path, dump: Callable[[Any], bytes]) -> int:
-    from ledger.durable import write_over
-
-    files = [output] if len(drafts) == 1 else [output.with_stem(f"{output.stem}-{n}") for n in range(1, len(drafts) + 1)]
-    for file, draft in zip(files, drafts, strict=True):
-        write_over(file.absolute(), dump(draft))
-    shown = {"unsigned": [str(file) for file in files]}
-    here.report(shown, [here.say("roster.drafted", file=printable(file)) for file in files])
-    return 0
+    ready = prepare_events(here, home, events, key_files)
+    return write_events(here, ready, output) if output is not None or not ready.enough else send_events(here, home, ready)
 
 
 def _home(here: Session) -> Home:

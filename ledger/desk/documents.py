@@ -6,7 +6,7 @@ a signature of its own, which any change would break. A withheld document is com
     commitment = SHA-256(salt ‖ SHA-256 of the file)        both as bytes: 16 random ones, then 32
 
 Every act draws a salt of its own, so that nobody can tell the same annex in two acts. It is kept beside the document in
-``FILE.<ref>.salt`` (0600; ``ref`` is the act's reference as stored), never written over, as one line of canonical JSON:
+``FILE.<ref>.salt`` (0600; ``ref`` is the act's reference as stored), never written over: one line of JSON in ASCII, keys sorted.
 
     {"commitment":"<hex>","name":"FILE","ref":"19JVNJXPQJS","salt":"<hex>","sha256":"<hex>","v":1}
 
@@ -111,8 +111,8 @@ class Salt:
     def to_bytes(self) -> bytes:
         """Return the salt file's bytes."""
         shown = {"name": self.document.path.name, "ref": self.ref, "salt": self.salt.hex(), "sha256": self.document.sha256}
-        text = json.dumps({**shown, "commitment": self.commitment, "v": 1}, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        return text.encode("utf-8", "surrogateescape") + b"\n"
+        text = json.dumps({**shown, "commitment": self.commitment, "v": 1}, sort_keys=True, separators=(",", ":"))
+        return text.encode("ascii") + b"\n"
 
 
 def split_role(text: str, default: str) -> tuple[str, Path]:

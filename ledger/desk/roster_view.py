@@ -62,8 +62,7 @@ def _key_line(keyid: str, one: Enrolment, say: Say, today: str) -> str:
     return say(
         "roster.key",
         keyid=keyid[:16],
-        holder=one.holder,
-        position=one.position,
+        who=one.position if one.holder == one.position else f"{one.holder}, {one.position}",
         offices=", ".join(one.offices),
         kinds=", ".join(one.kinds),
         begins=one.begins,

@@ -30,13 +30,14 @@ from ledger.verifier.auditfiles import (
     check_documents,
     check_log_key,
     check_look_ups,
-    check_policy_file,
+    check_policy_files,
     check_roster_file,
 )
 from ledger.verifier.auditstate import AuditState, open_state
 from ledger.verifier.client import Source
 from ledger.verifier.findings import Finding, find
 from ledger.verifier.reader import View, open_ledger
+from ledger.verifier.trust import changed_keys
 from ledger.verifier.verdict import Check, Say, Verdict, check_of
 
 __all__ = ["AuditReport", "AuditVerdict", "audit", "render"]
@@ -58,7 +59,10 @@ class AuditVerdict(Verdict):
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What an audit found: ``size`` entries audited in all, ``new_entries`` of them now; ``reasons`` against a false one."""
+    """What an audit found: ``size`` entries audited in all, ``new_entries`` of them now; ``reasons`` against a false one.
+
+    ``note`` is the checkpoint that was audited, if the policy accepts it: what is compared elsewhere is this one.
+    """
 
     verdict: AuditVerdict
     findings: tuple[Finding, ...]
@@ -66,6 +70,7 @@ class AuditReport:
     new_entries: int
     reasons: tuple[Reason, ...] = ()
     disputed: tuple[str, ...] = ()
+    note: bytes | None = None
 
     def exit_status(self, *, strict_findings: bool = False) -> int:
         """Return 0, 1 or 3 (design, section 7); findings count only where they are asked to."""
@@ -98,16 +103,18 @@ def audit(
     documents: bool = True,
     progress: Progress | None = None,
     now: int | None = None,
+    kept: bool = True,
 ) -> AuditReport:
     """Return the report on everything that ``source`` publishes, resuming from ``state_dir``.
 
-    ``progress`` is told ("entries" or "documents", done, total); ``now`` is POSIX seconds, for entries ahead of it.
+    ``progress`` is told ("entries" or "documents", done, total); ``now`` is POSIX seconds, for entries ahead of it;
+    ``kept``: the state folder is still there after this run.
 
     Raises:
         StoreError: the state folder is damaged, another ledger's, or in use; nothing is said about the ledger then.
     """
     with open_state(state_dir, founding) as state:
-        run = _Run(source, policy, state, documents, progress or (lambda what, done, total: None))
+        run = _Run(source, policy, state, documents, progress or (lambda what, done, total: None), kept)
         run.execute()
         when = int(datetime.datetime.now(datetime.UTC).timestamp()) if now is None else now
         return run.report(find(state, now=when))
@@ -116,13 +123,15 @@ def audit(
 class _Run:
     """One run: the checks so far, in the order of the plan."""
 
-    def __init__(self, source: Source, policy: Policy, state: AuditState, documents: bool, progress: Progress) -> None:
+    def __init__(self, source: Source, policy: Policy, state: AuditState, documents: bool, progress: Progress,
+                 kept: bool) -> None:  # fmt: skip
         self.source, self.policy, self.state = source, policy, state
-        self.with_documents, self.progress = documents, progress
+        self.with_documents, self.progress, self.kept = documents, progress, kept
         self.began_at = state.head.size
         self.checks: list[Check] = []
         self.reasons: tuple[Reason, ...] = ()
         self.disputed: tuple[str, ...] = ()
+        self.note: bytes | None = None
 
     def execute(self) -> None:
         """Go through the plan until something keeps the rest from meaning anything."""
@@ -131,7 +140,7 @@ class _Run:
         if view is None or not self._accept_history(view) or not self._read_entries(view):
             return
         self.checks += [check_log_key(view, self.state), check_roster_file(view, self.state)]
-        self.checks += [check_policy_file(view, self.state), check_look_ups(view, self.state)]
+        self.checks += [*check_policy_files(view, self.state), check_look_ups(view, self.state)]
         if self.with_documents:
             self.checks += check_documents(view, self.state, self.progress)
         else:
@@ -149,20 +158,30 @@ class _Run:
             founding=self.state.head.founding,
         )
         size = self.state.head.size
-        return AuditReport(verdict, findings, size, size - self.began_at, self.reasons, self.disputed)
+        return AuditReport(verdict, findings, size, size - self.began_at, self.reasons, self.disputed, self.note)
 
     def _open(self) -> View | None:
         """Step 1: the newest checkpoint under the policy."""
         try:
             view = open_ledger(self.source, self.policy, self.state.head.founding)
         except LedgerError as error:
-            self.checks.append(check_of("checkpoint", error))
+            changed = self._changed_keys() if error.code == "wrong-key" else None
+            self.checks.append(changed or check_of("checkpoint", error))
             return None
+        self.note = view.note
         witnesses = sorted(name for name in view.opened.cosigned if name != LOG_PQ)
         code = "checkpoint-witnessed" if witnesses else "checkpoint-alone"
         values = {"size": view.size, "witnesses": ", ".join(witnesses), "origin": view.checkpoint.origin}
         self.checks.append(Check("checkpoint", "passed", code, values))
         return view
+
+    def _changed_keys(self) -> Check | None:
+        """The authority may have given the log other keys than the pinned ones: then it is to be pinned again, not false."""
+        try:
+            _, changed = changed_keys(self.source, self.policy, self.state.head.founding)
+        except LedgerError:
+            return None
+        return Check("checkpoint", "not_checked", "log-keys-changed", {"n": changed, "name": self.policy.logs[0].name})
 
     def _accept_history(self, view: View) -> bool:
         """Step 2: what was seen before is still there. Keeps the checkpoint; or both, where they contradict."""
@@ -174,8 +193,10 @@ class _Run:
             self.checks.append(check_of("history", error))
             return False
         if code == "forked":
-            self.state.keep_evidence(bytes.fromhex(head.kept_note), view.note)
-            values["files"] = ", ".join(self.state.evidence()[-1].files)
+            files = self.state.keep_evidence(bytes.fromhex(head.kept_note), view.note)
+            values["files"] = ", ".join(files or ())
+            code = code if files else "forked-not-kept"
+        code = code if self.kept or code != "history-first" else "history-not-kept"
         self.checks.append(Check("history", state, code, values))
         if state != "passed":
             return False

@@ -6,24 +6,30 @@ ledger may grow while it is audited, so files may run ahead of the audited check
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from ledger.errors import FetchError, FormatError, LedgerError
+from ledger.records.roster import Roster, replay_roster
 from ledger.tlog.note import format_vkey
 from ledger.tlog.policy import LOG_PQ, Policy, parse_policy, policy_founding
 from ledger.verifier.auditstate import AuditState
-from ledger.verifier.client import fetch_document, fetch_policy
+from ledger.verifier.client import MAX_POLICY, FolderSource, fetch_document, read_roster
 from ledger.verifier.reader import View
 from ledger.verifier.verdict import Check, check_of
+from ledger.verifier.weaker import needs_post_quantum, weaker
 
-__all__ = ["check_documents", "check_log_key", "check_look_ups", "check_policy_file", "check_roster_file"]
+__all__ = ["check_documents", "check_log_key", "check_look_ups", "check_policy_files", "check_roster_file"]
 
 MAX_BUCKET = 32 * 1024 * 1024
 MAX_ROSTER_FILE = 128 * 1024 * 1024
 PATIENCE = 2.0
 _BATCH = 64
+_GLANCE = 1 << 16
 _OF_DOCUMENTS = {
     "fetch-missing": "document-not-served",
     "document-differs": "document-differs",
@@ -55,35 +61,58 @@ def check_roster_file(view: View, state: AuditState) -> Check:
     return Check("roster", "failed", "roster-file-differs")
 
 
-def check_policy_file(view: View, state: AuditState) -> Check:
-    """Hold the policy that the ledger offers against its founding and the log keys of its roster."""
+def check_policy_files(view: View, state: AuditState) -> Iterator[Check]:
+    """Hold both policies that the ledger offers against its founding, the log keys of its roster, and the pinned policy."""
+    found = [_policy_problem(view, state, path) for path in ("policy", "policy-ed25519")]
+    problems = [one for one in found if one is not None]
+    yield from problems or [Check("policy", "passed", "policy-file")]
+
+
+def _policy_problem(view: View, state: AuditState, path: str) -> Check | None:
+    values: dict[str, object] = {"path": path}
     try:
-        data = fetch_policy(view.source)
+        data = view.source.fetch(path, limit=MAX_POLICY)
         policy = parse_policy(data)
     except FetchError as error:
-        return _unread("policy", error, "policy")
+        return _unread("policy", error, path)
     except FormatError as error:
-        return Check("policy", "failed", "policy-file-malformed", {"detail": str(error)})
+        return Check("policy", "failed", "policy-file-malformed", values | {"detail": str(error)})
     if policy_founding(data) != state.head.founding:
-        return Check("policy", "failed", "policy-file-other-founding")
-    if not _names_log_keys(policy, state, view.size):
-        return Check("policy", "failed", "policy-file-other-keys")
-    return Check("policy", "passed", "policy-file")
+        return Check("policy", "failed", "policy-file-other-founding", values)
+    if not _names_log_keys(policy, state.roster, view.size):
+        if _names_log_keys(policy, _newest_roster(view, state), view.size):
+            return Check("policy", "not_checked", "policy-file-ahead", values)
+        return Check("policy", "failed", "policy-file-other-keys", values)
+    complete = path != "policy" or needs_post_quantum(policy)
+    if not complete or weaker(view.policy, policy, given=frozenset() if path == "policy" else frozenset({LOG_PQ})):
+        return Check("policy", "failed", "policy-file-weaker", values)
+    return None
 
 
-def _names_log_keys(policy: Policy, state: AuditState, size: int) -> bool:
+def _names_log_keys(policy: Policy, roster: Roster, size: int) -> bool:
     named = {format_vkey(key) for key in policy.logs}
     witness = policy.witnesses.get(LOG_PQ)
     if witness is not None and witness.key is not None:
         named.add(format_vkey(witness.key))
-    known = [set(keys.vkeys) for keys in state.roster.log_keys if keys.until_size is None or size < keys.until_size]
-    return bool(named) and any(named <= vkeys for vkeys in known)
+    known = [set(keys.vkeys) for keys in roster.log_keys if keys.until_size is None or size < keys.until_size]
+    return bool(policy.logs) and any(named <= vkeys for vkeys in known)
+
+
+def _newest_roster(view: View, state: AuditState) -> Roster:
+    """Return the roster after what ``roster.jsonl`` holds now: the ledger may have grown since its checkpoint was read.
+
+    The authority has signed it all, and it continues the roster that was audited; else that one is returned.
+    """
+    try:
+        rosters = replay_roster(read_roster(view.source), founding=state.head.founding)
+    except LedgerError:
+        return state.roster
+    return rosters[-1] if any(one.hash == state.roster.hash for one in rosters) else state.roster
 
 
 def check_look_ups(view: View, state: AuditState) -> Check:
-    """Require that every act stands in its look-up buckets, where people will look for it."""
-    waiting = state.todo("look-up")
-    total = state.connection.execute("SELECT count(DISTINCT kind || prefix) FROM lookups").fetchone()[0]
+    """Require that every act stands in its look-up buckets, where people will look for it; each run reads them all."""
+    waiting = state.buckets()
     try:
         incomplete = _incomplete(view, state, waiting)
         if incomplete:
@@ -91,9 +120,8 @@ def check_look_ups(view: View, state: AuditState) -> Check:
             incomplete = _incomplete(view, state, list(incomplete))
     except FetchError as error:
         return check_of("look-up", error)
-    state.done("look-up", [name for name in waiting if name not in incomplete])
     if not incomplete:
-        return Check("look-up", "passed", "look-ups", {"count": total})
+        return Check("look-up", "passed", "look-ups", {"count": len(waiting)})
     missing = [index for indexes in incomplete.values() for index in indexes]
     values = {"count": len(set(missing)), "index": min(missing), "path": f"lookup/{min(incomplete)}"}
     return Check("look-up", "failed", "look-up-incomplete", values)
@@ -117,26 +145,72 @@ def _incomplete(view: View, state: AuditState, names: list[str]) -> dict[str, li
 
 
 def check_documents(view: View, state: AuditState, progress: Progress) -> Iterator[Check]:
-    """Fetch every document that has not been seen yet, and require its size and hash; withdrawn ones may be gone."""
-    waiting = [name.split(" ") for name in state.todo("document")]
-    gone = [one for one in waiting if one[0] in state.roster.withdrawn]
-    state.done("document", [" ".join(one) for one in gone])
-    waiting = [one for one in waiting if one[0] not in state.roster.withdrawn]
-    failed: list[tuple[str, str]] = []
-    unread: list[tuple[str, FetchError]] = []
-    for start in range(0, len(waiting), _BATCH):
-        seen = []
-        for sha256, size in waiting[start : start + _BATCH]:
-            problem = _document_problem(view, sha256, int(size))
-            if problem is None:
-                seen.append(f"{sha256} {size}")
-            elif isinstance(problem, FetchError):
-                unread.append((sha256, problem))
+    """Fetch every document that has not been seen yet, and require its size and hash; withdrawn ones may be gone.
+
+    Those that an earlier run has read are only looked at: still served, as long as they were. The sentence says so.
+    """
+    names = [one for one in state.documents() if one.partition(" ")[0] not in state.roster.withdrawn]
+    todo = set(state.todo("document"))
+    state.done("document", sorted(todo - set(names)))
+    found = _Documents([one for one in names if one in todo], [one for one in names if one not in todo])
+    everything = found.waiting + found.earlier
+    for start in range(0, len(everything), _BATCH):
+        batch = everything[start : start + _BATCH]
+        good = [name for name in batch if found.accepts(name, _problem(view, name, whole=name in todo))]
+        state.done("document", good)
+        state.again("document", [name for name in batch if name not in good and name not in todo])
+        progress("documents", min(start + _BATCH, len(everything)), len(everything))
+    yield from _document_checks(view, state, found)
+
+
+@dataclass(slots=True)
+class _Documents:
+    """Documents, each as "sha256 size": to be read in whole, read in an earlier run, and what was wrong with which."""
+
+    waiting: list[str]
+    earlier: list[str]
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    unread: list[FetchError] = field(default_factory=list)
+
+    def accepts(self, name: str, problem: str | FetchError | None) -> bool:
+        """Keep a problem; tell whether there is none."""
+        if isinstance(problem, FetchError):
+            self.unread.append(problem)
+        elif problem is not None:
+            self.failed.append((name.partition(" ")[0], problem))
+        return problem is None
+
+
+def _problem(view: View, name: str, *, whole: bool) -> str | FetchError | None:
+    sha256, _, size = name.partition(" ")
+    return (_document_problem if whole else _glance)(view, sha256, int(size))
+
+
+def _glance(view: View, sha256: str, size: int) -> str | FetchError | None:
+    """Look whether a document is still there, without reading much of it: its beginning, and its size where that is cheap."""
+    path, begun, digest = f"documents/{sha256[:2]}/{sha256}", 0, hashlib.sha256()
+    source = view.source
+    try:
+        with contextlib.closing(_generator(source.stream(path, limit=size))) as chunks:
+            for chunk in chunks:
+                begun += len(chunk)
+                digest.update(chunk)
+                if begun >= _GLANCE and begun < size:
+                    break
             else:
-                failed.append((sha256, problem))
-        state.done("document", seen)
-        progress("documents", min(start + _BATCH, len(waiting)), len(waiting))
-    yield from _document_checks(state, failed, unread)
+                return None if digest.hexdigest() == sha256 and begun == size else "document-differs"
+        if isinstance(source, FolderSource) and (source.root / path).stat().st_size != size:
+            return "document-differs"
+    except FetchError as error:
+        return _OF_DOCUMENTS.get(error.code, error)
+    except OSError:
+        return "document-not-served"
+    return None
+
+
+def _generator(chunks: Iterator[bytes]) -> Generator[bytes]:
+    """Yield ``chunks``; closed with the caller's, so that nothing stays open."""
+    yield from chunks
 
 
 def _document_problem(view: View, sha256: str, size: int) -> str | FetchError | None:
@@ -159,19 +233,34 @@ class _Counter:
         return len(data)
 
 
-def _document_checks(state: AuditState, failed: list[tuple[str, str]], unread: list[tuple[str, FetchError]]) -> Iterator[Check]:
-    total = state.connection.execute("SELECT count(DISTINCT sha256) FROM documents").fetchone()[0]
-    for code in ("document-not-served", "document-differs"):
-        some = [sha256 for sha256, found in failed if found == code]
+def _document_checks(view: View, state: AuditState, found: _Documents) -> Iterator[Check]:
+    gone = [sha256 for sha256, code in found.failed if code == "document-not-served"]
+    withdrawn = _newest_roster(view, state).withdrawn if gone else {}
+    ahead = [one for one in gone if one in withdrawn]
+    others = {
+        "document-not-served": [one for one in gone if one not in withdrawn],
+        "document-differs": [sha256 for sha256, code in found.failed if code == "document-differs"],
+    }
+    for code, some in others.items():
         if some:
-            values = {"count": len(some), "examples": _examples(state, some)}
-            yield Check("document", "failed", code, values)
-    if unread:
-        _, error = unread[0]
-        yield Check("document", "not_checked", "documents-unread", {"count": len(unread), "detail": str(error)})
-    if not failed and not unread:
-        withdrawn = [sha256 for sha256 in state.roster.withdrawn if state.index.by_document(sha256)]
-        yield Check("document", "passed", "documents", {"count": total - len(withdrawn), "withdrawn": len(withdrawn)})
+            yield Check("document", "failed", code, {"count": len(some), "examples": _examples(state, some)})
+    if ahead:
+        values: dict[str, object] = {"count": len(ahead), "examples": _examples(state, ahead)}
+        yield Check("document", "not_checked", "documents-withdrawn-ahead", values)
+    if found.unread:
+        values = {"count": len(found.unread), "detail": str(found.unread[0])}
+        yield Check("document", "not_checked", "documents-unread", values)
+    if not found.failed and not found.unread:
+        yield _served(state, found)
+
+
+def _served(state: AuditState, found: _Documents) -> Check:
+    withdrawn = sum(1 for sha256 in state.roster.withdrawn if state.index.by_document(sha256))
+    count = len({one.partition(" ")[0] for one in found.waiting + found.earlier})
+    values: dict[str, object] = {"count": count, "withdrawn": withdrawn}
+    if not found.earlier:
+        return Check("document", "passed", "documents", values)
+    return Check("document", "passed", "documents-again", values | {"new": len(found.waiting), "earlier": len(found.earlier)})
 
 
 def _examples(state: AuditState, hashes: list[str]) -> str:

@@ -4,7 +4,7 @@
     entries                               leaf hash and time of each entry that has been read
     rosters                               the roster payloads, with their places
     unchecked                             entries of a later version: counted, never called false
-    todo                                  documents and look-up buckets that have still to be seen in order
+    todo                                  documents that have still to be seen in order
     evidence                              two signed checkpoints that cannot both be true
     head                                  one row: the position, the newest accepted checkpoint, and their checksum
 
@@ -123,12 +123,9 @@ class AuditState:
         self.connection.execute("INSERT INTO entries VALUES (?, ?, ?)", (index, leaf, time))
 
     def add_record(self, record: Record, *, index: int, time: str) -> None:
-        """Keep an act, and note that its documents and look-ups have still to be seen."""
+        """Keep an act, and note that its documents have still to be seen."""
         self.index.add(record, index=index, time=time)
-        wanted = [("document", f"{one['sha256']} {one['size']}") for one in record.documents]
-        rows = self.connection.execute("SELECT kind, prefix FROM lookups WHERE idx = ?", (index,)).fetchall()
-        wanted += [("look-up", f"{kind}/{prefix}") for kind, prefix in rows]
-        self.connection.executemany("INSERT OR IGNORE INTO todo VALUES (?, ?)", wanted)
+        self._add_todo("document", [f"{one['sha256']} {one['size']}" for one in record.documents])
 
     def add_roster(self, envelope: Envelope, after: Roster, *, index: int) -> None:
         """Keep a roster payload, and the roster ``after`` it."""
@@ -154,6 +151,24 @@ class AuditState:
         with self.transaction():
             self.connection.executemany("DELETE FROM todo WHERE kind = ? AND name = ?", [(kind, name) for name in names])
 
+    def again(self, kind: str, names: list[str]) -> None:
+        """Note that ``names``, though once in order, have to be seen again."""
+        with self.transaction():
+            self._add_todo(kind, names)
+
+    def documents(self) -> list[str]:
+        """Return "sha256 size" of every document that an act names."""
+        rows = self.connection.execute("SELECT DISTINCT sha256, size FROM documents ORDER BY 1, 2").fetchall()
+        return [f"{sha256} {size}" for sha256, size in rows]
+
+    def buckets(self) -> list[str]:
+        """Return "kind/prefix" of every look-up bucket in which an act stands."""
+        rows = self.connection.execute("SELECT DISTINCT kind, prefix FROM lookups ORDER BY 1, 2").fetchall()
+        return [f"{kind}/{prefix}" for kind, prefix in rows]
+
+    def _add_todo(self, kind: str, names: list[str]) -> None:
+        self.connection.executemany("INSERT OR IGNORE INTO todo VALUES (?, ?)", [(kind, name) for name in names])
+
     def root_at(self, size: int) -> bytes | None:
         """Return the root of the first ``size`` entries, or None where they have not been read."""
         if size > self.head.size:
@@ -161,16 +176,21 @@ class AuditState:
         rows = self.connection.execute("SELECT leaf FROM entries WHERE idx < ? ORDER BY idx", (size,))
         return Frontier.empty().extend(leaf for (leaf,) in rows).root()
 
-    def keep_evidence(self, kept: bytes, shown: bytes) -> None:
-        """Keep two checkpoints that cannot both be true, in the database and as files."""
-        with self.transaction():
-            self.connection.execute("INSERT OR IGNORE INTO evidence VALUES (?, ?)", (kept, shown))
+    def keep_evidence(self, kept: bytes, shown: bytes) -> tuple[str, str] | None:
+        """Keep two checkpoints that cannot both be true, in the database and as files; return the files, None if not all is kept.
+
+        Raises nothing where they cannot be written: that must never take the place of the contradiction itself.
+        """
+        names = _evidence_names(self.folder, kept, shown)
         try:
-            for name, note in zip(_evidence_names(self.folder, kept, shown), (kept, shown), strict=True):
+            with self.transaction():
+                self.connection.execute("INSERT OR IGNORE INTO evidence VALUES (?, ?)", (kept, shown))
+            for name, note in zip(names, (kept, shown), strict=True):
                 Path(name).parent.mkdir(exist_ok=True)
                 Path(name).write_bytes(note)
-        except OSError as error:
-            raise StoreError(str(error), code="cannot-write", path=str(self.folder), problem=str(error)) from None
+        except (OSError, StoreError, driver().Error):
+            return None
+        return names
 
     def evidence(self) -> list[Evidence]:
         """Return what has been kept as evidence, ever."""

@@ -7,7 +7,9 @@ of this text and runs them with ``sh`` exactly as they stand here. Every command
 
 from __future__ import annotations
 
-__all__ = ["COMMANDS", "readme"]
+__all__ = ["BAGIT", "COMMANDS", "bag_info", "readme"]
+
+BAGIT = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
 COMMANDS = r"""
 set -eu
@@ -139,3 +141,9 @@ def readme(origin: str, count: int) -> bytes:
     """Return the text of ``data/README.txt`` for a bundle of ``count`` acts of one log."""
     commands = "".join(f"    {line}\n" if line else "\n" for line in COMMANDS.strip("\n").split("\n"))
     return _TEXT.format(origin=origin, count=count, commands=commands).encode("utf-8")
+
+
+def bag_info(acts: int, size: int, files: int) -> bytes:
+    """Return ``bag-info.txt`` (RFC 8493 section 2.2.2) of ``acts`` acts: ``size`` bytes in ``files`` payload files."""
+    text = f"Bag-Software-Agent: bening\nExternal-Description: {acts} acts\nPayload-Oxum: {size}.{files}\n"
+    return text.encode("ascii")

@@ -6,7 +6,7 @@
                              documents/<file code 8>-<name>  not-included.json
 
 The same acts of the same checkpoint make the same bytes (stored, not packed; times fixed). A bundle from somebody else is
-read without writing anything to the disk: paths, count, sizes and ratio are limited, and every file stands in the manifest.
+read by ``unbundle`` without writing anything to the disk, and each of its files is held against the proofs (``bag_content``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import secrets
 import stat
 import tempfile
@@ -29,7 +28,8 @@ from ledger.records.envelope import dump_envelope
 from ledger.records.record import Record
 from ledger.records.roster import Roster
 from ledger.verifier.acts import indexes_of_ref, record_at
-from ledger.verifier.bag_readme import readme
+from ledger.verifier.bag_content import document_name, left_out
+from ledger.verifier.bag_readme import BAGIT, bag_info, readme
 from ledger.verifier.client import MAX_POLICY, fetch_document, fetch_policy
 from ledger.verifier.reader import View
 from ledger.verifier.unbundle import Bundle, BundledAct, read_bundle
@@ -145,9 +145,8 @@ def _write_bag(bag: _Bag, view: View, indexes: list[int]) -> None:
 def _put_tags(bag: _Bag, count: int) -> None:
     files = sum(path.startswith("data/") for path in bag.hashes)
     size = bag.size
-    bag.put("bagit.txt", b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n")
-    info = f"Bag-Software-Agent: bening\nExternal-Description: {count} acts\nPayload-Oxum: {size}.{files}\n"
-    bag.put("bag-info.txt", info.encode("ascii"))
+    bag.put("bagit.txt", BAGIT)
+    bag.put("bag-info.txt", bag_info(count, size, files))
     bag.put("manifest-sha256.txt", bag.manifest(of_data=True))
     bag.put("tagmanifest-sha256.txt", bag.manifest(of_data=False))
 
@@ -171,23 +170,17 @@ def _put_act(bag: _Bag, view: View, rosters: list[Roster], index: int) -> None:
 
 
 def _put_documents(bag: _Bag, view: View, newest: Roster, record: Record, folder: str) -> None:
-    left_out: list[dict[str, Any]] = []
-    for document in record.data["documents"]:
-        event = newest.withdrawn.get(document.get("sha256", ""))
-        if "withheld" in document:
-            left_out.append(document)
-        elif event is not None:
-            left_out.append({**document, "withdrawn": {"law": event["law"], "reason": event["reason"]}})
-        else:
+    for document in record.documents:
+        if document["sha256"] not in newest.withdrawn:
             _put_document(bag, view, document, folder)
-    if left_out:
-        bag.put(f"{folder}/not-included.json", canonical.dump(left_out) + b"\n")
+    missing = left_out(record.data["documents"], newest.withdrawn)
+    if missing:
+        bag.put(f"{folder}/not-included.json", canonical.dump(missing) + b"\n")
 
 
 def _put_document(bag: _Bag, view: View, document: dict[str, Any], folder: str) -> None:
     sha256, size = document["sha256"], document["size"]
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", document["name"])[-100:]
     with tempfile.SpooledTemporaryFile(max_size=_CHUNK) as file:
         fetch_document(view.source, sha256, size, file)  # type: ignore[arg-type]
         file.seek(0)
-        bag.copy(f"{folder}/documents/{sha256[:8]}-{name}", file, sha256, size)
+        bag.copy(f"{folder}/documents/{document_name(document)}", file, sha256, size)

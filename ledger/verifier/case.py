@@ -12,6 +12,7 @@ Trusted are the policy and the founding. The evidence and the source of the view
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 
 from ledger.errors import AdmissionError, FormatError, LedgerError, NewerFormatError
@@ -25,11 +26,12 @@ from ledger.tlog.policy import LOG_PQ, Opened, Policy
 from ledger.tlog.proof import Proof
 from ledger.verifier.facts import facts_of
 from ledger.verifier.later import add_later
+from ledger.verifier.logkeys import ended_at, names_keys_of, open_by_roster, size_of
 from ledger.verifier.place import check_event_place
 from ledger.verifier.reader import View
 from ledger.verifier.signers import SIGNATURE, add_group, check_signers, known_rosters, roster_of
-from ledger.verifier.trust import Pin, log_keys_changed_by, origin_of
-from ledger.verifier.verdict import Check, Facts, State, Verdict, check_of
+from ledger.verifier.trust import Pin, origin_of
+from ledger.verifier.verdict import Check, Facts, State, Verdict, check_of, copy_check
 
 __all__ = ["Case", "Document", "Trusted", "judge_case"]
 
@@ -38,7 +40,8 @@ __all__ = ["Case", "Document", "Trusted", "judge_case"]
 class Trusted:
     """What the reader trusts: a policy and, if known, a founding; ``pinned`` False if both came from the ledger itself.
 
-    ``roster`` is a chain from a file or a bundle; it is replayed from the founding like any other.
+    ``roster`` is a chain from a file or a bundle, ``served`` one from a ledger that could not be opened; both are replayed
+    from the founding like any other.
     """
 
     policy: Policy
@@ -46,24 +49,32 @@ class Trusted:
     pin: Pin | None = None
     roster: tuple[Envelope, ...] = ()
     pinned: bool = True
+    served: tuple[Envelope, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document in hand."""
+    """A document in hand; ``salt`` opens a commitment to it, where it was withheld."""
 
     name: str
     sha256: str
+    salt: bytes | None = None
+
+    @property
+    def commitment(self) -> str | None:
+        """What a record that withholds this document shows instead of its hash (design, 3.1)."""
+        return None if self.salt is None else hashlib.sha256(self.salt + bytes.fromhex(self.sha256)).hexdigest()
 
 
 @dataclass(slots=True)
 class Case:
-    """What has been found so far."""
+    """What has been found so far. ``given``: the proof did not come from the view, whose damage then is its own matter."""
 
     trusted: Trusted
     proof: Proof
     view: View | None
     document: Document | None
+    given: bool = False
     checks: list[Check] = field(default_factory=list)
     notices: list[Check] = field(default_factory=list)
     facts: Facts | None = None
@@ -77,11 +88,22 @@ class Case:
         """Note the check that ``error`` ended."""
         self.checks.append(check_of(name, error))
 
+    def trouble(self, name: str, error: LedgerError) -> None:
+        """Note what ``error`` says about the online copy; a fork is never only the copy's matter."""
+        check = check_of(name, error)
+        if self.given and self.view is not None:
+            check = copy_check(check, self.view.source.location)
+        if check not in self.checks:
+            self.checks.append(check)
+
 
 def judge_case(trusted: Trusted, proof: Proof, *, subject: str, view: View | None, document: Document | None = None,
-               before: tuple[Check, ...] = ()) -> Verdict:  # fmt: skip
-    """Return the verdict about the act in ``proof.extra``; ``before`` are checks already made. Raises nothing on bad evidence."""
-    case = Case(trusted, proof, view, document, list(before))
+               before: tuple[Check, ...] = (), given: bool = False) -> Verdict:  # fmt: skip
+    """Return the verdict about the act in ``proof.extra``; ``before`` are checks already made. Raises nothing on bad evidence.
+
+    ``given``: the proof did not come from ``view``, whose own troubles are then told apart.
+    """
+    case = Case(trusted, proof, view, document, given, list(before))
     _run(case)
     if document is not None and not any(one.name == "document" for one in case.checks):
         case.add("document", "not_checked", "document-not-compared", sha256=document.sha256)
@@ -99,6 +121,8 @@ def _run(case: Case) -> None:
         return
     _check_chain(case, entry)  # 3
     case.rosters = known_rosters(case)
+    if ended_at(opened, case.rosters):
+        case.add("checkpoint", "failed", "log-keys-ended", size=opened.checkpoint.size)
     if entry.envelope.payload_type == ROSTER_TYPE:
         if case.document is not None:
             case.add("document", "failed", "document-of-roster-event", sha256=case.document.sha256, index=case.proof.index)
@@ -117,22 +141,38 @@ def _check_checkpoint(case: Case) -> Opened | None:
     try:
         opened = case.trusted.policy.check(case.proof.checkpoint)
     except LedgerError as error:
-        changed = _changed_keys(case) if error.code == "wrong-key" else None
-        if changed is None:
-            case.failed("checkpoint", error)
-        else:
-            name = case.trusted.pin.name if case.trusted.pin else origin_of(case.trusted.policy)
-            case.add("checkpoint", "not_checked", "log-keys-changed", n=changed, name=name)
+        if error.code == "wrong-key":
+            return _check_by_roster(case, error)
+        case.failed("checkpoint", error)
         return None
     case.add("checkpoint", "passed", "checkpoint-holds", origin=opened.checkpoint.origin, size=opened.checkpoint.size)
     return opened
 
 
-def _changed_keys(case: Case) -> int | None:
+def _check_by_roster(case: Case, wrong_key: LedgerError) -> Opened | None:
+    """Other keys than the pinned ones signed: the log's at that size, by the roster; nobody's; or not to be known here."""
+    trusted, note = case.trusted, case.proof.checkpoint
+    aside = Case(trusted, case.proof, case.view, None, case.given)
+    rosters = known_rosters(aside)
     try:
-        return log_keys_changed_by(case.trusted.policy, known_rosters(Case(case.trusted, case.proof, case.view, None)))
-    except LedgerError:
+        opened = open_by_roster(trusted.policy, note, rosters)
+    except LedgerError as error:
+        if error.code == "wrong-key" and not _covers(case, rosters, size_of(note)):
+            case.add("checkpoint", "not_checked", "log-keys-unknown", size=size_of(note))
+        else:
+            case.failed("checkpoint", wrong_key if error.code == "wrong-key" else error)
+        case.checks += aside.checks
         return None
+    case.add("checkpoint", "passed", "checkpoint-by-roster", origin=opened.checkpoint.origin, size=opened.checkpoint.size)
+    return opened
+
+
+def _covers(case: Case, rosters: list[Roster], size: int) -> bool:
+    """Tell whether ``rosters`` surely hold every change of keys up to ``size``: the pinned keys sign that or a later size."""
+    pin = case.trusted.pin
+    seen = [] if pin is None or pin.checkpoint is None or not pin.roster else [pin.checkpoint.size]
+    seen += [] if case.view is None else [case.view.size]
+    return size <= max(seen, default=-1) and names_keys_of(case.trusted.policy, rosters)
 
 
 def _check_inclusion(case: Case, opened: Opened) -> bool:
@@ -169,7 +209,7 @@ def _check_chain(case: Case, entry: Entry) -> None:
         try:
             before = case.view.leaf(index - 1).hex()
         except LedgerError as error:
-            case.failed("chain", error)
+            case.trouble("chain", error)
             return
     if before is None:
         case.add("chain", "not_checked", "chain-not-checked", index=index)
@@ -214,10 +254,21 @@ def _check_document(case: Case, record: Record) -> None:
     if case.document is None:
         return
     found = next((one for one in record.documents if one["sha256"] == case.document.sha256), None)
+    if found is None and _is_committed(case, record):
+        return
     if found is None:
         case.add("document", "failed", "document-differs", sha256=case.document.sha256, ref=record.ref)
         return
     case.add("document", "passed", "document-identical", sha256=found["sha256"], name=found["name"], role=found["role"])
+
+
+def _is_committed(case: Case, record: Record) -> bool:
+    """Note that the record withholds this very document, if its salt opens one of the commitments."""
+    commitment = case.document.commitment if case.document else None
+    found = next((one for one in record.data["documents"] if commitment and one.get("withheld") == commitment), None)
+    if found is not None:
+        case.add("document", "passed", "document-committed", commitment=commitment, reason=found["reason"], law=found["law"])
+    return found is not None
 
 
 def _judge_roster_entry(case: Case, entry: Entry) -> None:

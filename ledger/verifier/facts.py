@@ -38,7 +38,8 @@ def facts_of(record: Record, roster: Roster | None, *, index: int, time: str, or
         lag_days=_days(data["signed_on"], here),
         signed_on_paper=tuple(_signatory(one) for one in data["signatories"]),
         published_by=tuple(_signer(known, keyid) for keyid in data["signers"]),
-        documents=tuple(data["documents"]),
+        documents=tuple(record.documents),
+        withheld=tuple(one for one in data["documents"] if "withheld" in one),
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from ledger.records.refs import format_ref, is_ref
 from ledger.verifier.auditstate import AuditState
 from ledger.verifier.verdict import Say
 
@@ -40,7 +41,8 @@ class Finding:
 
     def sentence(self, say: Say) -> str:
         """Return what was found, in the reader's language."""
-        return say(f"finding.{self.code}", **{"ref": self.acts[0] if self.acts else "", **self.values})
+        first = self.acts[0] if self.acts else ""
+        return say(f"finding.{self.code}", **{"ref": format_ref(first) if is_ref(first) else first, **self.values})
 
     def to_json(self, say: Say) -> dict[str, Any]:
         """Return the finding as JSON values."""
@@ -91,9 +93,17 @@ def _rules() -> tuple[Rule, ...]:
 
 def render(report: AuditReport, say: Say) -> list[str]:
     """Return the findings as lines for people: by code, with their number and the first few."""
-    lines = [say("finding.heading")] if report.findings else [say("finding.none")]
-    for code in dict.fromkeys(one.code for one in report.findings):
-        found = [one for one in report.findings if one.code == code]
+    findings = [one for one in report.findings if not one.remark]
+    remarks = [one for one in report.findings if one.remark]
+    lines = [say("finding.heading")] if findings else [say("finding.none")]
+    lines += _listed(findings, say)
+    return [*lines, "", say("finding.remarks"), *_listed(remarks, say)] if remarks else lines
+
+
+def _listed(findings: list[Finding], say: Say) -> list[str]:
+    lines: list[str] = []
+    for code in dict.fromkeys(one.code for one in findings):
+        found = [one for one in findings if one.code == code]
         lines += ["", f"{say(f'finding.title-{code}')} ({len(found)})"]
         lines += [f"  - {one.sentence(say)}" for one in found[:_SHOWN]]
         if len(found) > _SHOWN:

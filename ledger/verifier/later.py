@@ -1,6 +1,7 @@
 """What became of an act: the ledger's own history, keys suspected since, withdrawals, and later acts that name it.
 
-Only what was proven is shown. A look-up bucket that leaves an act out is not noticed here; a full audit notices it.
+Only what was proven is shown. A look-up bucket that leaves an act out is not noticed here, so that nothing was left out
+is said not to be checked; a full audit checks it.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def add_later(case: Case, opened: Opened, entry: Entry, record: Record) -> None:
             check_place(case, case.view, entry)
         _add_changes(case, case.view, record)
     except LedgerError as error:
-        case.failed("later", error)
+        case.trouble("later", error)
 
 
 def _add_history(case: Case, checkpoint: Checkpoint) -> None:
@@ -55,7 +56,7 @@ def _add_history(case: Case, checkpoint: Checkpoint) -> None:
         elif pin is not None and pin.checkpoint is not None:
             _compare_offline(case, checkpoint, pin.checkpoint)
     except LedgerError as error:
-        case.failed("history", error)
+        case.trouble("history", error)
         if pin is not None and view is not None and error.code in ("ledger-forked", "ledger-rolled-back"):
             keep_evidence(pin, case.proof.checkpoint, view.note)
 
@@ -100,7 +101,7 @@ def _add_changes(case: Case, view: View, record: Record) -> None:
             case.notices.append(Check("change", "passed", code, values))
     last = parse_entry(view.entry(view.size - 1))
     code = "later-changes" if changes else "no-later-change"
-    case.add("later", "passed", code, index=view.size - 1, time=last.time, count=len(changes))
+    case.add("later", "not_checked", code, index=view.size - 1, time=last.time, count=len(changes))
 
 
 class _AuthorisedActs(LookedUpActs):

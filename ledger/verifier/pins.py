@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -14,8 +15,10 @@ from pathlib import Path
 
 from ledger.errors import FormatError, LedgerError, PolicyError, StoreError
 from ledger.records.envelope import Envelope
+from ledger.records.roster import replay_roster
 from ledger.tlog.checkpoint import Checkpoint, parse_checkpoint
-from ledger.tlog.note import format_vkey, parse_note
+from ledger.tlog.cosignature import open_checkpoint
+from ledger.tlog.note import format_vkey, parse_note, parse_vkey
 from ledger.tlog.policy import LOG_PQ, Policy, parse_policy
 from ledger.verifier.client import roster_lines
 
@@ -79,6 +82,7 @@ def load_pin(folder: Path) -> Pin:
         envelopes = tuple(roster_lines(roster)) if roster is not None else ()
         pin = Pin(folder.name, folder, data, policy, founding, place, envelopes, note)
         _ = pin.origin, pin.checkpoint
+        _check_note(pin)
     except (OSError, UnicodeDecodeError, LedgerError) as error:
         raise StoreError(f"{folder}: {error}", code="trust-damaged", path=str(folder), problem=str(error)) from None
     return pin
@@ -103,14 +107,40 @@ def vkeys_of(policy: Policy) -> tuple[str, ...]:
     return tuple(format_vkey(key) for key in keys)
 
 
-def keep_evidence(pin: Pin, *notes: bytes) -> None:
-    """Keep signed checkpoints that contradict the newest one seen, together with it."""
-    for one in (pin.note, *notes):
-        if one is not None:
-            folder = pin.folder / "evidence"
+def keep_evidence(pin: Pin, *notes: bytes) -> bool:
+    """Keep signed checkpoints that contradict the newest one seen, together with it; return whether all are kept.
+
+    Raises nothing where they cannot be written: that must never take the place of the contradiction itself.
+    """
+    folder, kept = pin.folder / "evidence", 0
+    wanted = [one for one in (pin.note, *notes) if one is not None]
+    for one in wanted:
+        with contextlib.suppress(OSError, StoreError):
             folder.mkdir(exist_ok=True)
             size = parse_checkpoint(parse_note(one).text).size
             write_file(folder / f"{size}-{hashlib.sha256(one).hexdigest()[:16]}.checkpoint", one)
+            kept += 1
+    return kept == len(wanted)
+
+
+def _check_note(pin: Pin) -> None:
+    """Require the log's signature on the checkpoint that was kept, by the pinned keys or others that the kept roster names.
+
+    Witnesses are not asked for: the policy may have got them since. Without this a flipped bit here would accuse the log.
+
+    Raises:
+        LedgerError: it is not signed, or the roster that would name its keys is damaged.
+    """
+    if pin.note is None:
+        return
+    note = parse_note(pin.note)
+    try:
+        open_checkpoint(note, list(map(parse_vkey, pin.vkeys)))
+    except PolicyError:
+        if not pin.roster:
+            raise
+        named = replay_roster(list(pin.roster), founding=pin.founding)[-1].log_keys
+        open_checkpoint(note, [parse_vkey(one) for keys in named for one in keys.vkeys])
 
 
 def _read(path: Path) -> bytes | None:
@@ -131,7 +161,8 @@ def write_file(path: Path, data: bytes) -> None:
         os.replace(beside, path)
         sync_folder(path.parent)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise cannot_write(path, error) from None
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ledger.errors import LedgerError, Reason, VerificationError
 from ledger.records.entry import Entry
+from ledger.records.envelope import Envelope
 from ledger.records.record import Record
 from ledger.records.replay import Act, Acts, NumberKey, judge_record
 from ledger.records.roster import Roster, replay_roster
@@ -32,44 +33,65 @@ def check_signers(case: Case, entry: Entry, record: Record) -> None:
         for name in ("signature", "authority"):
             case.add(name, "not_checked", "signer-not-checked", roster=entry.roster[:16])
         return
-    acts: Acts = _NoActs() if case.view is None else LookedUpActs(case.view, case.proof.index)
+    behind = case.view is None or case.view.size < case.proof.index  # what it does not hold yet, it cannot deny
+    acts: Acts = _NoActs() if behind or case.view is None else LookedUpActs(case.view, case.proof.index)
     try:
         reasons = judge_record(roster, acts, entry.envelope, time=entry.time)
     except VerificationError as error:
-        case.failed("relations", error)
+        case.trouble("relations", error)
         reasons = judge_record(roster, _NoActs(), entry.envelope, time=entry.time)
         acts = _NoActs()
     except LedgerError:
         acts = _NoActs()
         reasons = judge_record(roster, acts, entry.envelope, time=entry.time)
     related = any("ref" in one for one in record.relations)
+    if case.given and any(one.code == "unknown-target" for one in reasons):  # a look-up is a hint: absence is no evidence
+        reasons = [one for one in reasons if one.code != "unknown-target"]
+        case.add("relations", "not_checked", "relations-not-found")
+        related = False
     _add_reasons(case, reasons, online=not isinstance(acts, _NoActs), related=related)
 
 
 def known_rosters(case: Case) -> list[Roster]:
     """Return the longest chain at hand, replayed from the founding; shorter ones must be its beginning."""
-    founding, chains = case.trusted.founding, [list(case.trusted.roster)]
-    if founding is None:
+    if case.trusted.founding is None:
         return []
-    if case.trusted.pin is not None:
-        chains.append(list(case.trusted.pin.roster))
+    replayed: list[tuple[list[str], list[Roster]]] = []
+    for chain, served in sorted(_chains(case), key=lambda one: len(one[0]), reverse=True):
+        ids = [one.id for one in chain]
+        if any(ids == known[: len(ids)] for known, _ in replayed):
+            continue
+        try:
+            replayed.append((ids, replay_roster(chain, founding=case.trusted.founding)))
+        except LedgerError as error:
+            _refuse_chain(case, error, served)
+    if len(replayed) > 1:  # both are the authority's: anything else would not have been replayed
+        case.add("roster", "failed", "roster-forked")
+    return replayed[0][1] if replayed else []
+
+
+def _chains(case: Case) -> list[tuple[list[Envelope], bool]]:
+    """Return the chains at hand, and whether the online copy serves them."""
+    trusted, chains = case.trusted, list[tuple[list[Envelope], bool]]()
+    chains += [(list(trusted.roster), False), (list(trusted.served), True)]
+    if trusted.pin is not None:
+        chains.append((list(trusted.pin.roster), False))
     if case.view is not None:
         try:
-            chains.append(case.view.envelopes())
+            chains.append((case.view.envelopes(), True))
         except LedgerError as error:
-            case.failed("roster-file", error)
-    chains = sorted(filter(None, chains), key=len)
-    if not chains:
-        return []
-    try:
-        rosters = replay_roster(chains[-1], founding=founding)
-    except LedgerError as error:
+            case.trouble("roster-file", error)
+    return [one for one in chains if one[0]]
+
+
+def _refuse_chain(case: Case, error: LedgerError, served: bool) -> None:
+    """A chain that cannot be replayed is a damaged file; only one that the authority signed could be another story."""
+    if error.code == "roster-chain" or (served and error.code == "other-founding"):
+        error = VerificationError(error.detail, code="roster-file")
+    if served:
+        case.trouble("roster", error)
+    else:
         case.failed("roster", error)
-        return []
-    longest = [one.id for one in chains[-1]]
-    if any([one.id for one in chain] != longest[: len(chain)] for chain in chains):
-        case.add("roster", "failed", "roster-forked")
-    return rosters
 
 
 def roster_of(case: Case, entry: Entry) -> Roster | None:

@@ -18,7 +18,6 @@ import os
 import re
 import secrets
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from ledger.errors import (
@@ -32,11 +31,12 @@ from ledger.errors import (
 )
 from ledger.records.entry import parse_entry
 from ledger.records.envelope import Envelope, dump_envelope
-from ledger.records.roster import Roster
+from ledger.records.roster import Roster, replay_roster
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.merkle import check_consistency
 from ledger.tlog.policy import Policy, parse_policy, policy_founding
-from ledger.verifier.client import MAX_POLICY, Source, fetch_policy
+from ledger.verifier.client import MAX_POLICY, Source, fetch_checkpoint, fetch_policy, read_roster
+from ledger.verifier.logkeys import in_force, log_keys_changed_by, open_by_roster
 from ledger.verifier.pins import (
     FOUNDING,
     NAME,
@@ -51,11 +51,13 @@ from ledger.verifier.pins import (
     write_file,
 )
 from ledger.verifier.reader import View, open_ledger
+from ledger.verifier.weaker import weaker
 
 __all__ = [
     "Pin",
     "Proposal",
     "add_pin",
+    "changed_keys",
     "check_growth",
     "follow",
     "keep_evidence",
@@ -94,8 +96,7 @@ def propose_source(source: Source, founding: str | None = None, policy_file: byt
     rosters = view.rosters()
     if parse_entry(view.entry(0)).envelope.id != named:
         raise VerificationError("entry 0 is another founding", code="other-founding", expected=named[:16])
-    current = {keys.vkeys for keys in rosters[-1].log_keys_at(view.size)}
-    if rosters[-1].origin != origin_of(policy) or not any(set(vkeys_of(policy)) <= set(keys) for keys in current):
+    if rosters[-1].origin != origin_of(policy) or not in_force(policy, rosters, view.size):
         raise PolicyError("the roster names other log keys than the policy", code="keys-not-in-roster", origin=origin_of(policy))
     return Proposal(data, policy, named, view, tuple(rosters))
 
@@ -107,11 +108,12 @@ def propose_file(data: bytes, founding: str | None = None) -> Proposal:
     return Proposal(data, policy, _founding_in(data, founding))
 
 
-def add_pin(trust: Path, proposal: Proposal, *, name: str | None = None) -> Pin:
+def add_pin(trust: Path, proposal: Proposal, *, name: str | None = None, accept_policy: bool = False) -> Pin:
     """Pin ``proposal`` below the folder ``trust``; a ledger of the same origin keeps its name and is followed.
 
     Raises:
-        PolicyError: the origin is pinned with another founding, or with keys whose change the authority did not sign.
+        PolicyError: the origin is pinned with another founding, with keys whose change the authority did not sign, or
+            (``policy-weaker``, unless ``accept_policy``) with witnesses that are gone or a quorum that asked for more.
         ProofError: the ledger no longer continues what was seen of it.
     """
     known = next((pin for pin in load_pins(trust) if pin.origin == origin_of(proposal.policy)), None)
@@ -122,6 +124,8 @@ def add_pin(trust: Path, proposal: Proposal, *, name: str | None = None) -> Pin:
         raise PolicyError("pinned with another founding", code="pinned-other-founding", **values)
     if set(known.vkeys) != set(vkeys_of(proposal.policy)) and not _authorised(proposal):
         raise PolicyError("pinned with other keys", code="pinned-other-keys", name=known.name, origin=known.origin)
+    if not accept_policy and weaker(known.policy, proposal.policy):
+        raise PolicyError("a weaker policy", code="policy-weaker", name=known.name, origin=known.origin)
     if proposal.view is not None:
         follow(known, proposal.view)
     write_file(known.folder / "policy", proposal.policy_file)
@@ -143,11 +147,11 @@ def follow(pin: Pin, view: View) -> None:
             if error.code in ("ledger-rolled-back", "ledger-forked"):
                 keep_evidence(pin, view.note)
             raise
-    if seen != view.checkpoint:
-        write_file(pin.folder / "checkpoint", view.note)
     with contextlib.suppress(FetchError, FormatError, NewerFormatError, VerificationError):
         view.rosters()
         _remember_roster(pin, view.envelopes())
+    if seen != view.checkpoint:  # after the roster, which names the keys that sign it
+        write_file(pin.folder / "checkpoint", view.note)
 
 
 def check_growth(old: Checkpoint, view: View) -> None:
@@ -168,18 +172,24 @@ def check_growth(old: Checkpoint, view: View) -> None:
         raise ProofError(str(error), code="ledger-forked", **values) from None
 
 
-def log_keys_changed_by(policy: Policy, rosters: list[Roster]) -> int | None:
-    """Return ``n`` of the roster payload that replaced the policy's log keys; None if they are not a former pair."""
-    mine = set(vkeys_of(policy))
-    for before, after in pairwise(rosters):
-        if mine <= set(before.log_keys[-1].vkeys) and not mine <= set(after.log_keys[-1].vkeys):
-            return after.n
-    return None
+def changed_keys(source: Source, policy: Policy, founding: str) -> tuple[tuple[Envelope, ...], int]:
+    """Return the roster chain of a source that the policy's keys no longer sign, and ``n`` of the event that replaced them.
+
+    Raises:
+        LedgerError: there is no such event in a chain from ``founding``, or its new keys do not sign the checkpoint.
+    """
+    chain = read_roster(source)
+    rosters = replay_roster(chain, founding=founding)
+    open_by_roster(policy, fetch_checkpoint(source), rosters)
+    changed = log_keys_changed_by(policy, rosters)
+    if changed is None:
+        raise PolicyError("no event replaced the policy's keys", code="wrong-key", origin=origin_of(policy))
+    return tuple(chain), changed
 
 
 def _authorised(proposal: Proposal) -> bool:
-    """The roster chain, replayed from the founding, names the proposal's keys as the newest: ``propose_source`` saw to it."""
-    return bool(proposal.rosters) and set(vkeys_of(proposal.policy)) <= set(proposal.rosters[-1].log_keys[-1].vkeys)
+    """The roster chain, replayed from the founding, names the proposal's keys for the size that is served."""
+    return proposal.view is not None and in_force(proposal.policy, proposal.rosters, proposal.view.size)
 
 
 def _founding_in(policy_file: bytes, given: str | None) -> str:

@@ -11,13 +11,15 @@ else 0.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ledger.errors import FetchError, LedgerError, NewerFormatError, StoreError
+from ledger.records.refs import format_ref, is_ref
 from ledger.words import escape
 
-__all__ = ["REQUIRED", "Check", "Facts", "Say", "State", "Verdict", "check_of", "combined_status", "render"]
+__all__ = ["REQUIRED", "Check", "Facts", "Say", "State", "Verdict", "check_of", "combined_status", "copy_check",
+           "render"]  # fmt: skip
 
 State = Literal["passed", "failed", "disputed", "not_checked"]
 Say = Callable[..., str]
@@ -61,6 +63,7 @@ class Facts:
     published_by: tuple[str, ...]
     documents: tuple[dict[str, Any], ...]
     witnessed: str | None = None
+    withheld: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class Verdict:
             "facts": _facts_json(self.facts),
             "notices": [_check_json(one, say) for one in self.notices],
             "checks": [_check_json(one, say) for one in self.checks],
-            "never_checked": [{"code": code, "sentence": say(f"check.{code}")} for code in _NEVER_CHECKED],
+            "never_checked": [{"code": code, "sentence": say(f"check.{code}")} for code in _NEVER_CHECKED if self.facts],
         }
 
 
@@ -122,22 +125,46 @@ def check_of(name: str, error: LedgerError) -> Check:
     return Check(name, "not_checked" if unknown else "failed", error.code, values)
 
 
+def copy_check(check: Check, location: str) -> Check:
+    """Return what ``check``, made while reading an online copy, says about that copy alone.
+
+    An older copy is not checked, a damaged one failed; a fork stays what it is: two signed histories of the ledger.
+    """
+    if check.code == "ledger-rolled-back":
+        return Check(check.name, "not_checked", "copy-behind", {**check.values, "copy": location})
+    if check.state != "failed" or check.code == "ledger-forked":
+        return check
+    return replace(check, values={**check.values, "copy": location})
+
+
 def render(verdict: Verdict, say: Say) -> list[str]:
-    """Return the verdict as lines for people: the headline, what must not be missed, the facts, the checks."""
-    lines = [headline(verdict, say)]
-    lines += [f"  ! {_sentence(one, say)}" for one in verdict.notices]
+    """Return the verdict as lines for people: the headline, what must not be missed, the facts, the checks; each once."""
+    first = headline(verdict, say)
+    copies = [one for one in verdict.checks if "copy" in one.values]
+    lines = [first, *(f"  ! {one}" for one in dict.fromkeys(_sentence(one, say) for one in (*verdict.notices, *copies)))]
     if verdict.facts is not None:
-        lines += ["", *_fact_lines(verdict.facts, say)]
-    made = [f"  {_MARKS[one.state]} {_sentence(one, say)}" for one in verdict.checks if one.state != "not_checked"]
-    lines += ["", *([say("verify.checked"), *made] if made else []), say("verify.not-checked")]
-    lines += [f"  ? {_sentence(one, say)}" for one in verdict.checks if one.state == "not_checked"]
-    return lines + [f"  ? {say(f'check.{code}')}" for code in _NEVER_CHECKED]
+        document = verdict.check("document")
+        heading = [say("verify.facts-of-proof")] if document is not None and document.state == "failed" else []
+        lines += ["", *heading, *_fact_lines(verdict.facts, say)]
+    told = {mark: list[str]() for mark in _MARKS.values()}
+    for one in verdict.checks:
+        sentence, mark = _sentence(one, say), _MARKS[one.state]
+        if one not in copies and sentence not in first and sentence not in told[mark]:
+            told[mark].append(sentence)
+    if verdict.facts is not None:
+        told["?"] += [say(f"check.{code}") for code in _NEVER_CHECKED]
+    made = [f"  {mark} {sentence}" for mark in ("+", "x", "!") for sentence in told[mark]]
+    return [*lines, *_under(say("verify.checked"), made), *_under(say("verify.not-checked"), [f"  ? {one}" for one in told["?"]])]
+
+
+def _under(heading: str, lines: list[str]) -> list[str]:
+    return ["", heading, *lines] if lines else []
 
 
 def headline(verdict: Verdict, say: Say) -> str:
     """Return the first sentence: what failed, what is disputed, what is missing, or what was found."""
     for state in ("failed", "disputed"):
-        worst = next((one for one in verdict.checks if one.state == state), None)
+        worst = next((one for one in verdict.checks if one.state == state and "copy" not in one.values), None)
         if worst is not None:
             return f"{say(f'verify.headline-{state}')} {_sentence(worst, say)}"
     document = verdict.check("document")
@@ -146,11 +173,12 @@ def headline(verdict: Verdict, say: Say) -> str:
     newer = next((one for one in verdict.checks if one.code == "newer-format"), None)
     if newer is not None:
         return _sentence(newer, say)
-    return _found(verdict, document is not None, say)
+    code = "" if document is None else document.code
+    return _found(verdict, {"": "published", "document-committed": "committed"}.get(code, "identical"), say)
 
 
-def _found(verdict: Verdict, with_document: bool, say: Say) -> str:
-    facts, kind = verdict.facts, "identical" if with_document else "published"
+def _found(verdict: Verdict, kind: str, say: Say) -> str:
+    facts = verdict.facts
     values: dict[str, object] = {"city": verdict.origin, "date": "?", "index": "?"}
     if facts is not None:
         values = {"city": _line(facts.city), "date": facts.local_date, "index": facts.index}
@@ -163,13 +191,21 @@ def _found(verdict: Verdict, with_document: bool, say: Say) -> str:
 
 def _sentence(check: Check, say: Say) -> str:
     """Return the check's sentence: its own, or that of the refusal or error whose code it carries."""
-    shown = {key: _line(value) for key, value in {"detail": check.code, **check.values}.items()}
+    shown = {key: _line(_shown(key, value)) for key, value in {"detail": check.code, **check.values}.items()}
+    if check.state == "failed" and "copy" in check.values:
+        values = {key: value for key, value in check.values.items() if key != "copy"}
+        return say("check.copy-damaged", location=shown["copy"], cause=_sentence(replace(check, values=values), say))
     for section in ("check", "reason", "error"):
         key = f"{section}.{check.code}"
         found = say(key, **shown)
         if not found.startswith(key):
             return found
     return say("check.other", **shown)
+
+
+def _shown(key: str, value: object) -> object:
+    """Return a reference as it is printed on papers, and anything else as it is."""
+    return format_ref(str(value)) if key in ("ref", "typed") and is_ref(value) else value
 
 
 def _line(value: object) -> str:
@@ -184,28 +220,39 @@ def _fact_lines(facts: Facts, say: Say) -> Iterator[str]:
         ("number", facts.number or unnumbered),
         ("title", facts.title),
         ("office", facts.office),
-        ("money", facts.money),
+        ("money", None if facts.money is None else _grouped(facts.money, say)),
         ("supplier", facts.supplier),
         *((f"date-{name}", value) for name, value in facts.dates),
         ("published-here", say("fact.lag", date=facts.local_date, time=facts.time, days=facts.lag_days)),
         ("witnessed", facts.witnessed),
         ("signed-on-paper", "; ".join(facts.signed_on_paper) or None),
         ("published-by", "; ".join(facts.published_by) or None),
-        ("ref", facts.ref),
+        ("ref", format_ref(facts.ref) if is_ref(facts.ref) else facts.ref),
         ("entry", str(facts.index)),
         ("file-code", ", ".join(one["sha256"] for one in facts.documents if "sha256" in one) or None),
+        *(("withheld", say("fact.withheld-because", reason=one["reason"], law=one["law"])) for one in facts.withheld),
     ]
     for key, value in rows:
         if value is not None:
             yield f"  {say(f'fact.{key}')}: {_line(value)}"
 
 
+def _grouped(money: str, say: Say) -> str:
+    """Return an amount with its thousands apart, as the reader's language writes them; what is no amount stays as it is."""
+    currency, _, amount = money.rpartition(" ")
+    whole, point, cents = amount.partition(".")
+    if not whole.isdecimal():
+        return money
+    thousands, decimal = say("fact.thousands"), say("fact.decimal")
+    return f"{currency} " + f"{int(whole):,}".replace(",", thousands) + (decimal + cents if point else "")
+
+
 def _facts_json(facts: Facts | None) -> dict[str, Any] | None:
     if facts is None:
         return None
-    names = (name for name in Facts.__slots__ if name not in ("dates", "documents"))
+    names = (name for name in Facts.__slots__ if name not in ("dates", "documents", "withheld"))
     found: dict[str, Any] = {name: getattr(facts, name) for name in names}
-    return found | {"dates": dict(facts.dates), "documents": list(facts.documents)}
+    return found | {"dates": dict(facts.dates), "documents": list(facts.documents), "withheld": list(facts.withheld)}
 
 
 def _check_json(check: Check, say: Say) -> dict[str, Any]:

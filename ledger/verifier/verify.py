@@ -12,45 +12,47 @@ A document that no look-up knows is *not checked*: absence is never falsehood.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 from ledger.errors import FetchError, FormatError, LedgerError, NewerFormatError, ProofError
 from ledger.records.entry import parse_entry
 from ledger.records.numbers import fold_number
-from ledger.records.roster import replay_roster
 from ledger.tlog.proof import MAGIC, MAX_PROOF, Proof, parse_proof
 from ledger.verifier.acts import indexes_of_number, indexes_of_ref, record_at
 from ledger.verifier.bundle import Bundle, read_bundle
 from ledger.verifier.case import Document, Trusted, judge_case
-from ledger.verifier.client import Source, look_up, read_roster
+from ledger.verifier.client import Source, look_up
 from ledger.verifier.reader import View, open_ledger
-from ledger.verifier.trust import log_keys_changed_by
-from ledger.verifier.verdict import Check, Verdict, check_of
+from ledger.verifier.trust import changed_keys
+from ledger.verifier.unbundle import is_bundle, open_regular
+from ledger.verifier.verdict import Check, Verdict, check_of, copy_check
 
 __all__ = ["Trusted", "hash_file", "proof_origin", "read_given", "verify_file", "verify_typed"]
 
 _SUFFIX = ".tlog-proof"
 
 
-def verify_file(path: Path, *, trusted: Trusted, source: Source | None = None, proof: bytes | None = None) -> list[Verdict]:
+def verify_file(path: Path, *, trusted: Trusted, source: Source | None = None, proof: bytes | None = None,
+                salt: Path | None = None) -> list[Verdict]:  # fmt: skip
     """Return one verdict for each act that the file at ``path`` is or belongs to, never none.
 
-    ``proof`` is one given explicitly; otherwise ``<path>.tlog-proof`` counts, if it is there.
+    ``proof`` is one given explicitly; otherwise ``<path>.tlog-proof`` counts, if it is there, and likewise ``salt``.
 
     Raises:
         FetchError: the file itself cannot be read.
+        FormatError: the salt is none.
     """
     given = read_given(path, proof)  # 1
     view, before, trusted = _opened(trusted, source)  # 2
     if isinstance(given, Bundle):
         return _verify_bundle(given, path.name, trusted, view, before)
     is_proof = proof is None and (path.name.endswith(_SUFFIX) or _is_proof(path))
-    document = None if is_proof else Document(path.name, hash_file(path))
+    document = None if is_proof else Document(path.name, hash_file(path), _read_salt(path, salt))
     if given is not None or document is None:
-        return [_verify_proof(given or b"", path.name, trusted, view, before, document)]
+        return [_add_itself(_verify_proof(given or b"", path.name, trusted, view, before, document), view, document)]
     return _verify_by_code(document, trusted, view, before)
 
 
@@ -110,7 +112,7 @@ def hash_file(path: Path) -> str:
         FetchError: it cannot be read.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise FetchError(f"{path}: {error}", code="file-unreadable", path=str(path), problem=str(error.strerror)) from None
@@ -123,18 +125,17 @@ def _opened(trusted: Trusted, source: Source | None) -> tuple[View | None, tuple
     try:
         return open_ledger(source, trusted.policy, trusted.founding or ""), (), trusted
     except LedgerError as error:
+        found = check_of("ledger", error)
+        failure = replace(found, values={**found.values, "location": source.location})
         if error.code != "wrong-key":
-            return None, (check_of("ledger", error),), trusted
-        failure = check_of("ledger", error)
+            return None, (failure,), trusted
     try:
-        known = replace(trusted, roster=tuple(read_roster(source)))
-        changed = log_keys_changed_by(trusted.policy, replay_roster(list(known.roster), founding=trusted.founding or ""))
+        chain, changed = changed_keys(source, trusted.policy, trusted.founding or "")
     except LedgerError:
         return None, (failure,), trusted
-    if changed is None:
-        return None, (failure,), trusted
-    name = trusted.pin.name if trusted.pin else ""
-    return None, (Check("ledger", "not_checked", "log-keys-changed", {"n": changed, "name": name}),), known
+    name = trusted.pin.name if trusted.pin else trusted.policy.logs[0].name
+    changes = Check("ledger", "not_checked", "log-keys-changed", {"n": changed, "name": name})
+    return None, (changes,), replace(trusted, served=chain)
 
 
 def _verify_proof(data: bytes, subject: str, trusted: Trusted, view: View | None, before: tuple[Check, ...],
@@ -145,7 +146,40 @@ def _verify_proof(data: bytes, subject: str, trusted: Trusted, view: View | None
             proof = Proof(proof.index, proof.hashes, proof.checkpoint, view.entry(proof.index))
     except LedgerError as error:
         return _stopped(subject, trusted, (*before, check_of("inclusion", error)))
-    return judge_case(trusted, proof, subject=subject, view=view, document=document, before=before)
+    told = tuple(copy_check(one, str(one.values["location"])) if one.name == "ledger" and "location" in one.values else one
+                 for one in before)  # fmt: skip
+    return judge_case(trusted, proof, subject=subject, view=view, document=document, before=told, given=True)
+
+
+def _add_itself(verdict: Verdict, view: View | None, document: Document | None) -> Verdict:
+    """Where the proof is about another act, say which act the file itself was published with, if it is found."""
+    compared = verdict.check("document")
+    if view is None or document is None or compared is None or compared.state != "failed":
+        return verdict
+    with contextlib.suppress(LedgerError):
+        for index in look_up(view.source, "sha256", document.sha256[:3], document.sha256):
+            found = record_at(view, index) if index < view.size else None
+            if found is not None and any(one["sha256"] == document.sha256 for one in found[1].documents):
+                itself = Check("itself", "passed", "document-itself", {"index": index, "ref": found[1].ref})
+                return replace(verdict, notices=(itself, *verdict.notices))
+    return verdict
+
+
+def _read_salt(path: Path, given: Path | None) -> bytes | None:
+    """Return the salt of a withheld document: hex and a newline, in a file named or beside it."""
+    beside = given or path.with_name(path.name + ".salt")
+    if given is None and not beside.is_file():
+        return None
+    try:
+        salt = bytes.fromhex(beside.read_bytes()[:99].decode("ascii").removesuffix("\n"))
+    except OSError as error:
+        problem = str(error.strerror)
+        raise FetchError(f"{beside}: {error}", code="file-unreadable", path=str(beside), problem=problem) from None
+    except ValueError:
+        salt = b""
+    if len(salt) != 16 and given is not None:
+        raise FormatError(f"{beside} is no salt", code="salt-damaged", path=str(beside))
+    return salt if len(salt) == 16 else None
 
 
 def _verify_index(index: int, subject: str, trusted: Trusted, view: View, before: tuple[Check, ...],
@@ -191,8 +225,9 @@ def _names(view: View, index: int, sha256: str) -> bool:
 def _verify_bundle(bundle: Bundle, subject: str, trusted: Trusted, view: View | None, before: tuple[Check, ...]) -> list[Verdict]:
     known = trusted if trusted.roster else replace(trusted, roster=bundle.roster)
     verdicts = []
+    unread = (Check("bag", "not_checked", "bag-unread", {"name": name}) for name in bundle.unread)
+    checks = (*before, Check("bag", "passed", "bag-holds", {"count": bundle.files}), *unread)
     for act in bundle.acts:
-        checks = (*before, Check("bag", "passed", "bag-holds", {"count": bundle.files}))
         name = f"{subject}: {act.index}"
         documents: list[Document | None] = [Document(one, code) for one, code in act.documents.items()]
         for document in documents or [None]:
@@ -210,22 +245,17 @@ def _stopped(subject: str, trusted: Trusted, checks: tuple[Check, ...]) -> Verdi
 
 
 def _is_proof(path: Path) -> bool:
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return file.read(len(MAGIC) + 1) == MAGIC.encode("ascii") + b"\n"
 
 
 def _is_bundle(path: Path) -> bool:
-    """A ZIP with a ``bagit.txt`` one folder down; office files are ZIPs as well."""
-    if not zipfile.is_zipfile(path):
-        return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.count("/") == 1 and name.endswith("/bagit.txt") for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError):
-        return False
+    """A file that begins otherwise, with a bundle somewhere in it, is a document: so readers of that format see it."""
+    with open_regular(path) as file:
+        return is_bundle(file)
 
 
 def _read_small(path: Path) -> bytes:
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return file.read(MAX_PROOF + 1)
 

@@ -12,7 +12,6 @@ import pytest
 
 import ledger.verifier.auditfiles
 from tests.adversary.attack import Scene, trouble
-from tests.adversary.test_false_verdicts import bug
 from tests.city import City
 from tests.commands.bening import Bening
 
@@ -56,14 +55,12 @@ def two_faced(scene: Scene) -> Iterator[str]:
         server.shutdown()
 
 
-@bug("F16: _contradicts_pin opens the ledger a second time, and compares that checkpoint with the pin")
 def test_a_server_with_two_faces(scene: Scene, bening: Bening, two_faced: str) -> None:
     """What was audited is what is compared with the pin: a fork is not hidden by showing the pin another checkpoint."""
     bening("trust", "add", scene.city.path)
     bening("audit", two_faced, status=1)
 
 
-@bug("F13: _contradicts_pin takes the error of keeping evidence for an unreadable ledger")
 def test_a_fork_in_an_audit_whose_evidence_cannot_be_kept(scene: Scene, bening: Bening) -> None:
     """A full disk does not turn the audit of a fork into 0."""
     bening("trust", "add", scene.city.path)
@@ -76,7 +73,6 @@ def test_a_fork_in_an_audit_whose_evidence_cannot_be_kept(scene: Scene, bening: 
     bening("audit", fork.path, status=1)
 
 
-@bug("F17: what was once seen is never looked at again, and still counted as there")
 @pytest.mark.parametrize("name", ["lookup", "documents"])
 def test_what_vanishes_after_the_first_audit(scene: Scene, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A resumed audit does not say that every document and look-up is served when none is."""
@@ -86,7 +82,6 @@ def test_what_vanishes_after_the_first_audit(scene: Scene, monkeypatch: pytest.M
     assert scene.audit().exit_status() != 0
 
 
-@bug("F18: policy-ed25519 is not read, and the offered policy is not held against the pinned one")
 @pytest.mark.parametrize("lie", ["foreign keys", "no post-quantum key", "no witness"])
 def test_policies_for_other_readers(tmp_path: Path, lie: str) -> None:
     """A policy file that offers attackers' keys, or less than the pinned policy asks, is named by the audit."""

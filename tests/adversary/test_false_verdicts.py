@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import ledger.verifier.place
+from ledger.errors import PolicyError
 from ledger.records.events import ROSTER_TYPE
 from ledger.verifier.choice import choose, verify_choices
 from ledger.verifier.client import open_source
@@ -46,7 +47,6 @@ def test_a_file_that_looks_like_a_proof(scene: Scene, name: str, start: bytes) -
     assert scene.offline(forged, scene.city.proof(scene.index)).exit_status() != 0
 
 
-@bug("F3: is_zipfile finds a bundle behind any other file, and the verdict is about the bundle")
 def test_a_document_with_a_bundle_behind_it(scene: Scene) -> None:
     """A PDF with an honest bundle appended opens as that PDF: it is never true by the bundle."""
     forged = scene.put("forged.pdf", FORGED + b"\n%%EOF\n" + scene.bundle().read_bytes())
@@ -212,30 +212,34 @@ def test_a_bundle_that_brings_its_own_policy(scene: Scene, tmp_path: Path, trust
     assert {one.exit_status() for one in verify_choices(bundle, choices)} == {status}
 
 
-@bug("F11: --founding is dropped without a word where a pin goes with the location")
 def test_a_founding_that_is_not_the_pinned_one(scene: Scene) -> None:
     """Whoever names a founding is never answered by another one."""
-    (trusted, _), *_ = choose(scene.path / "trust", None, policy=None, founding="0" * 64, location=str(scene.city.path))
-    assert trusted.founding == "0" * 64
+    for location in (str(scene.city.path), scene.pin.name, None):
+        with pytest.raises(PolicyError) as caught:
+            choose(scene.path / "trust", None, policy=None, founding="0" * 64, location=location)
+        assert caught.value.code == "other-founding"
+    for trust, policy in (("trust", scene.city.policy), ("nobody", None)):
+        with pytest.raises(PolicyError) as caught:
+            choose(scene.path / trust, None, policy=policy, founding="0" * 64, location=str(scene.city.path))
+        assert caught.value.code == "founding-differs"
 
 
-@bug("F12: add_pin compares the log's keys only")
 def test_pinning_again_does_not_drop_witnesses(tmp_path: Path) -> None:
     """A source cannot lower the quorum of a pinned ledger by offering a policy with fewer witnesses."""
     scene = Scene(tmp_path, witnesses=("kpk", "bpk"))
     scene.city.witnesses = {}
     scene.city.write()
-    try:
+    with pytest.raises(PolicyError) as caught:
         scene.renew()
-    except Exception as error:  # noqa: BLE001 (any loud refusal will do)
-        assert "pinned" in getattr(error, "code", "")
+    assert caught.value.code == "policy-weaker"
     assert {"kpk", "bpk"} <= scene.trusted.policy.witnesses.keys()
+    add_pin(scene.path / "trust", propose_source(open_source(str(scene.city.path))), accept_policy=True)
+    assert "kpk" not in scene.trusted.policy.witnesses
 
 
 # ---- this machine
 
 
-@bug("F13: the error of keeping the evidence replaces the one that it is evidence of")
 def test_a_fork_whose_evidence_cannot_be_kept(scene: Scene) -> None:
     """A full or read-only disk does not turn a fork into 'not checked'."""
     fork = scene.city.fork(scene.path / "fork", size=scene.index + 1)
@@ -246,7 +250,6 @@ def test_a_fork_whose_evidence_cannot_be_kept(scene: Scene) -> None:
     assert ("history", "ledger-forked") in trouble(scene.online(where=fork.path))
 
 
-@bug("F13: keep_evidence lets OSError out")
 def test_an_evidence_folder_that_cannot_be_made(scene: Scene) -> None:
     """Damage in the pin's folder is an ordinary answer, never a traceback."""
     fork = scene.city.fork(scene.path / "fork", size=scene.index + 1)

@@ -18,7 +18,6 @@ import ledger.publisher.documents
 from ledger.errors import AdmissionError, StoreError
 from ledger.publisher.rebuild import rebuild
 from tests.adversary.attack import BODY, Scene
-from tests.adversary.test_false_verdicts import bug
 from tests.publisher.town import Town, reopened
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +36,6 @@ def _cli(folder: Path, *args: object, timeout: float = 20) -> subprocess.Complet
     return subprocess.run(command, env=env, capture_output=True, timeout=timeout, check=False)
 
 
-@bug("I1: --json prints lone surrogates: a traceback, or bytes that are no JSON")
 def test_json_about_a_name_that_is_no_text(tmp_path: Path) -> None:
     """The answer in JSON is JSON in UTF-8, whatever the file is called."""
     scene = Scene(tmp_path)
@@ -47,7 +45,6 @@ def test_json_about_a_name_that_is_no_text(tmp_path: Path) -> None:
     assert json.loads(_cli(tmp_path, "verify", path, "--json").stdout)["status"] == 0
 
 
-@bug("I1: --json prints C1 controls and bidirectional marks of a file's name as they are")
 def test_json_that_a_terminal_shows(tmp_path: Path) -> None:
     """JSON is shown on terminals too: no control, C1 or bidirectional character leaves unescaped."""
     scene = Scene(tmp_path)
@@ -57,7 +54,6 @@ def test_json_that_a_terminal_shows(tmp_path: Path) -> None:
     assert not {"\u202e", "\u009b"} & set(out)
 
 
-@bug("I2: opening a pipe waits for ever")
 def test_a_pipe_in_place_of_a_document(tmp_path: Path) -> None:
     """FILE is a file: a pipe without a writer is refused at once."""
     scene = Scene(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def test_pin_then_verify_a_document(shell: Shell, city: City, tmp_path: Path, la
         assert city.founding in shell.out
         assert "Ed25519" in shell.out
         assert shell("verify", tmp_path / "sk.pdf", lang=lang) == 0
-        assert {"id": "identik", "en": "identical"}[lang] in shell.out.split("\n")[0]
+        assert {"id": "sama persis", "en": "identical"}[lang] in shell.out.split("\n")[0]
         assert shell("verify", tmp_path / "sk.pdf", "-L", "kota", lang=lang) == 0
     assert shell("verify", tmp_path / "sk.pdf", lang=lang) == 3
     assert shell("trust", "list", lang=lang) == 0
@@ -168,6 +169,65 @@ def test_audit_of_a_sound_and_of_a_changed_ledger(shell: Shell, city: City, tmp_
     city.entries[3] = city.entries[3].replace(b"2026", b"2027", 1)
     city.write(checkpoint=False)
     assert shell("audit", city.path) == 1
+
+
+def test_audit_after_the_log_changed_its_keys(shell: Shell, city: City) -> None:
+    """As verify has it: 3, by which event, and to pin again; then 0. A thief's keys stay false."""
+    assert shell("trust", "add", city.path) == 0
+    city.rotate_log_keys("log 2")
+    city.publish()
+    city.publish()
+    city.write()
+    assert shell("audit", city.path) == 3
+    assert "changed by roster event 3" in shell.out
+    assert "bening trust add" in shell.out
+    assert shell("trust", "add", city.path) == 0
+    assert shell("audit", city.path) == 0, shell.out
+    other = City(shell.path / "lain", seed="thief")
+    other.write()
+    assert shell("audit", other.path) == 1
+
+
+def test_audit_says_whether_it_remembers(shell: Shell, city: City, tmp_path: Path) -> None:
+    """Only with a folder of its own is anything kept; without one it is recommended."""
+    shell("trust", "add", city.path)
+    shell("audit", city.path)
+    assert "Give --state" in shell.out
+    assert "are remembered" not in shell.out
+    shell("audit", city.path, "--state", tmp_path / "state")
+    assert "are remembered" in shell.out
+
+
+def test_offline_asks_no_ledger(shell: Shell, city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever -L or BENING_LEDGER say; a pin's name still says which one is meant."""
+    shell("trust", "add", city.path, "--name", "kota")
+    (tmp_path / "sk.pdf.tlog-proof").write_bytes(city.proof(3))
+    for place in (city.path, "http://127.0.0.1:9", "kota"):
+        assert shell("verify", tmp_path / "sk.pdf", "--offline", "-L", place) == 0, shell.err
+        assert "this check did not ask the ledger" in shell.out
+    monkeypatch.setenv("BENING_LEDGER", str(city.path))
+    assert shell("verify", tmp_path / "sk.pdf", "--offline") == 0
+    assert "this check did not ask the ledger" in shell.out
+
+
+def test_an_empty_number_is_a_usage_error(shell: Shell, city: City) -> None:
+    """Nothing was typed; and what the look-up does not find is said as that."""
+    shell("trust", "add", city.path)
+    for typed in ("", "  ", "Nomor: "):
+        assert shell("verify", "--number", typed) == 2
+    shell("verify", "--number", "1/2/3")
+    assert "The look-up found no act with 1/2/3" in shell.out
+
+
+def test_lines_are_wrapped_on_a_terminal_only(shell: Shell, city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the terminal's width, the rest hanging under its own text; a pipe gets the lines whole."""
+    shell("trust", "add", city.path)
+    shell("verify", tmp_path / "sk.pdf")
+    assert max(map(len, shell.out.split("\n"))) > 100
+    monkeypatch.setattr("ledger.commands.check._width", lambda: 60)
+    shell("verify", tmp_path / "sk.pdf")
+    assert all(len(line) <= 60 for line in shell.out.split("\n") if not re.search(r"[0-9a-f/]{50}", line))
+    assert [line for line in shell.out.split("\n") if line.startswith("    ") and not line.startswith("     ")]
 
 
 def test_audit_without_state_still_remembers_the_pinned_ledger(shell: Shell, city: City, tmp_path: Path) -> None:

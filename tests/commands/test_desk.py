@@ -51,18 +51,18 @@ def test_without_a_terminal_everything_missing_is_named_at_once(city: Bening) ->
 
 
 def test_a_person_is_asked_only_what_cannot_be_known(city: Bening, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Number, title, date and signatory; then the preview, then yes or no."""
+    """Number, title, date and signatory, and the label's reference; then the preview, then yes or no."""
     asked: list[str] = []
-    answers = iter(["188/1 Tahun 2026", "Penetapan Tim", "2026-01-02", "Wali Kota"])
+    answers = iter(["188/1 Tahun 2026", "Penetapan Tim", "2026-01-02", "Wali Kota", ""])
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("click.prompt", lambda text, **_: asked.append(text) or next(answers))
     agreed = iter([False, True])
     monkeypatch.setattr("click.confirm", lambda *_, **__: next(agreed))
     shown = city("publish", "sk.pdf", status=130)
     assert "FOR EVER" in shown
-    assert len(asked) == 4
+    assert len(asked) == 5
     assert city.json("status")["size"] == 4
-    answers = iter(["188/1 Tahun 2026", "Penetapan Tim", "2026-01-02", "Wali Kota"])
+    answers = iter(["188/1 Tahun 2026", "Penetapan Tim", "2026-01-02", "Wali Kota", ""])
     city("publish", "sk.pdf")
     assert city.json("status")["size"] == 5
 
@@ -72,7 +72,7 @@ def test_a_refusal_tells_every_reason_and_publishes_nothing(city: Bening) -> Non
     error = city.json("publish", "sk.pdf", *SAID, "--yes", "--office", "nowhere", "--field", "nonsense=1", status=4)
     assert {one["code"] for one in error["reasons"]} == {"unknown-key"}
     error = city.json("publish", "sk.pdf", *SAID, "--yes", "--office", "nowhere", status=4)
-    assert {one["code"] for one in error["reasons"]} == {"unknown-office", "no-signer-for-office-and-kind"}
+    assert {one["code"] for one in error["reasons"]} == {"unknown-office", "key-not-for-this"}
     assert city.json("status")["size"] == 4
 
 
@@ -119,8 +119,130 @@ def test_roster_events_are_signed_and_submitted_too(bening: Bening) -> None:
     assert "Bagian Hukum" in bening("sign", "event.json", "--key", "a1.pem", "-L", "city", status=2)
     bening("key", "new", "stranger.pem")
     assert bening.json("sign", "event.json", "--key", "stranger.pem", "--yes", "-L", "city", status=2)["error"] == "not-a-signer"
+    assert "1 of 2" in bening("sign", "event.json", "--key", "a0.pem", "--yes", "-L", "city")
+    assert bening.json("submit", "event.json", "-L", "city", status=4)["reasons"][0]["code"] == "too-few-authority-signatures"
     bening("sign", "event.json", "--key", "a1.pem", "--yes")
     assert bening.json("submit", "event.json", "-L", "city")["index"] == 1
+    assert bening.json("submit", "event.json", "-L", "city")["already"]
+
+
+def test_a_stray_signature_does_not_spoil_an_event(bening: Bening) -> None:
+    """Without a ledger nobody can tell the authority's keys: then only --yes goes on, with a warning; a new key is known."""
+    bening.found(authorities=2, threshold=2)
+    bening("roster", "office", "hukum", "--name", "Bagian Hukum", "-L", "city", "--key", "a0.pem", "--key", "a1.pem")
+    for key in ("stranger.pem", "head2.pem"):
+        bening("key", "new", key)
+    enrol = ("roster", "enrol", "--pub", "head2.pem.pub", "--position", "Kepala", "--office", "hukum", "--kinds", "decision",
+             "--from", "2020-01-01", "-L", "city", "-o", "event.json")  # fmt: skip
+    said = bening(*enrol, "--key", "a0.pem")
+    head = next(part for part in bening("key", "show", "head2.pem.pub").split() if len(part) == 64)
+    assert "1 of 2" in said
+    assert f"The new key {head[:16]} still must sign" in said
+    assert bening.json(*enrol, "--key", "stranger.pem", status=2)["error"] == "not-a-signer"
+    assert bening.json("sign", "event.json", "--key", "stranger.pem", status=2)["error"] == "authority-unknown"
+    before = Path("event.json").read_bytes()
+    assert "NOTE" in bening("sign", "event.json", "--key", "stranger.pem", "--yes")
+    Path("event.json").write_bytes(before)
+    assert "NOTE" not in bening("sign", "event.json", "--key", "head2.pem", "--yes")
+    bening("setup", "-L", "city", "--key", "a1.pem")
+    assert bening.json("sign", "event.json", "--key", "stranger.pem", "--yes", status=2)["error"] == "not-a-signer"
+    found = bening.json("sign", "event.json", "--yes")
+    assert (found["waiting"], found["authority"]) == ([], {"count": 2, "threshold": 2})
+    bening("submit", "event.json")
+
+
+def test_copies_signed_in_parallel_are_joined(bening: Bening) -> None:
+    """Each signer had a copy; --join brings them together without another signature."""
+    bening.found(authorities=3, threshold=3)
+    bening("roster", "office", "hukum", "--name", "Hukum", "-L", "city", "-o", "a.json")
+    for name in ("b.json", "c.json"):
+        shutil.copy("a.json", name)
+    for n, name in enumerate(("a.json", "b.json", "c.json")):
+        bening("sign", name, "--key", f"a{n}.pem", "--yes", "-L", "city")
+    assert "3 of 3" in bening("sign", "a.json", "--join", "b.json", "--join", "c.json", "-L", "city")
+    bening("roster", "office", "pu", "--name", "PU", "-L", "city", "-o", "other.json")
+    assert bening.json("sign", "a.json", "--join", "other.json", "-L", "city", status=2)["error"] == "join-other-payload"
+    assert bening.json("submit", "a.json", "-L", "city")["index"] == 1
+
+
+def test_signing_without_a_key_shows_nothing(bening: Bening) -> None:
+    """The usage error comes first."""
+    bening.found()
+    bening("roster", "office", "hukum", "--name", "Bagian Hukum", "-L", "city", "-o", "event.json")
+    said = bening("sign", "event.json", status=2)
+    assert "--key" in said
+    assert "Bagian Hukum" not in said
+
+
+def test_no_passphrase_is_asked_for_what_will_be_refused(city: Bening, monkeypatch: pytest.MonkeyPatch) -> None:
+    """submit judges against the newest state before it opens the log's key."""
+    city("draft", "sk.pdf", *SAID, "-o", "act.json")
+    city("sign", "act.json", "--yes")
+    city("publish", "sk.pdf", *SAID, "--yes")
+    monkeypatch.delenv("BENING_PASSPHRASE")
+    assert [one["code"] for one in city.json("submit", "act.json", "sk.pdf", status=4)["reasons"]] == ["number-used"]
+
+
+def test_a_person_is_asked_nothing_when_the_key_may_not(city: Bening, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Form, office and key are judged first; the answer names the key and what it may."""
+    city("roster", "form", "izin", "--kind", "permit", "--name", "Izin", "--key", "a0.pem")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.prompt", lambda *_, **__: pytest.fail("asked"))
+    said = city("publish", "sk.pdf", "--form", "izin", status=4)
+    assert "Kepala Bagian Hukum" in said
+    assert "permit" in said
+    assert "zzz" in city("publish", "sk.pdf", "--form", "zzz", status=4)
+
+
+def test_the_reference_on_the_label_is_asked_for(city: Bening, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistyped one is asked for again; nothing is asked with --ref or --yes."""
+    ref = city.json("number", "sk")["labels"][0]["ref"]
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    answers = iter(["19JV-NJXP-QJT", f"{ref[:4]}-{ref[4:8]}-{ref[8:]}".lower()])
+    monkeypatch.setattr("click.prompt", lambda *_, **__: next(answers))
+    monkeypatch.setattr("click.confirm", lambda *_, **__: True)
+    city("publish", "sk.pdf", *SAID)
+    assert next(answers, None) is None
+    assert city.json("publish", "sk.pdf", *SAID, "--ref", ref, "--yes")["ref"] == ref
+
+
+def test_a_short_passphrase_is_refused_when_typed(bening: Bening, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under eight characters no key is made; a file or the environment is the script's own affair."""
+    bening.json("key", "new", "script.pem")
+    monkeypatch.delenv("BENING_PASSPHRASE")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.prompt", lambda *_, **__: "pendek7")
+    assert "too short" in bening("key", "new", "typed.pem", status=4)
+    assert not Path("typed.pem").exists()
+    monkeypatch.setattr("click.prompt", lambda *_, **__: "panjang8")
+    bening("key", "new", "typed.pem")
+
+
+def log_key(bening: Bening, *more: object, size: int = 10, status: int = 0) -> str:
+    return bening("roster", "log-key", "log2.pem", "--from-size", size, "--overlap-until-size", size + 2, "-L", "city", *more,
+                  status=status)  # fmt: skip
+
+
+def test_a_new_log_key_is_named_when_its_event_is_accepted(bening: Bening) -> None:
+    """Refused: no key and no name are left behind. Drafted: the key stays, unnamed, and it is said what to do."""
+    bening.found(authorities=2, threshold=2)
+    settings = Path("city/bening.toml").read_text()
+    log_key(bening, "--key", "a0.pem", "--key", "a1.pem", size=1, status=4)
+    assert not [path for path in Path().iterdir() if path.name.startswith("log2")]
+    assert "bening.toml" in log_key(bening, "--key", "a0.pem")
+    assert Path("log2.pem").exists()
+    assert Path("city/bening.toml").read_text() == settings
+    key = Path("log2.pem").read_bytes()
+    log_key(bening, "--key", "a0.pem", "--key", "a1.pem", size=1, status=4)
+    assert Path("log2.pem").read_bytes() == key
+    log_key(bening, "--key", "a0.pem", "--key", "a1.pem", size=2)
+    assert "log2.pem" in Path("city/bening.toml").read_text()
+    assert bening.json("fsck", "-L", "city")
+
+
+def test_the_roster_says_a_position_once(city: Bening) -> None:
+    """Where the holder is named by the position."""
+    assert city("roster", "list").count("Kepala Bagian Hukum") == 1
 
 
 @pytest.mark.parametrize(("flag", "start"), [("--svg", b"<svg"), ("--png", b"\x89PNG")])
@@ -130,6 +252,13 @@ def test_numbers_and_labels(city: Bening, flag: str, start: bytes) -> None:
     assert len({parse_ref(one["ref"]) for one in found}) == 3
     assert all(Path(one["file"]).read_bytes().startswith(start) for one in found)
     assert city.json("number", "nothing", status=2)["error"] == "no-such-form"
+
+
+def test_both_kinds_of_labels(city: Bening) -> None:
+    """--svg --png writes both."""
+    found = city.json("number", "sk", "--svg", "--png")["labels"][0]["files"]
+    assert [Path(one).suffix for one in found] == [".svg", ".png"]
+    assert all(Path(one).is_file() for one in found)
 
 
 def test_a_label_in_the_file_name_becomes_the_reference(city: Bening) -> None:
@@ -161,7 +290,11 @@ def test_withheld_documents_keep_their_salt_here(city: Bening) -> None:
     """The record commits to them; their bytes are nowhere in the public folder."""
     Path("nama.pdf").write_bytes(b"%PDF-1.7 nama rahasia")
     said = city("publish", "sk.pdf", *SAID, "--yes", "--withhold", "nama.pdf;reason=memuat nama;law=UU 27/2022")
-    assert "nama.pdf.salt" in said
+    salts = [path.name for path in Path().glob("nama.pdf.*.salt")]
+    assert len(salts) == 1
+    assert salts[0] in said
+    city("publish", "sk.pdf", *SAID, "--yes", "--withhold", "nama.pdf;reason=memuat nama;law=UU 27/2022", status=4)
+    assert len(list(Path().glob("nama.pdf.*.salt"))) == 1
     assert not any(b"nama rahasia" in path.read_bytes() for path in Path("city/public").rglob("*") if path.is_file())
 
 

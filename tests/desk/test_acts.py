@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ledger.desk.acts import describe, missing_signers, read_act, sign_act
+from ledger.desk.acts import (
+    describe,
+    is_asked,
+    join_signatures,
+    missing_signers,
+    progress_lines,
+    progress_of,
+    read_act,
+    sign_act,
+)
 from ledger.desk.roster_file import draft_payloads
 from ledger.errors import LedgerError, NewerFormatError, UsageError
 from ledger.keyfile import PrivateKey
@@ -95,3 +105,79 @@ def test_whoever_signs_is_shown_what_it_says(tmp_path: Path, lang: str) -> None:
         assert text in shown
     event = draft_payloads(city.roster, [{"event": "office", "id": "dinas-pu", "name": "Dinas PU"}])[0]
     assert "Dinas PU" in "\n".join(describe(event, lambda key, **v: say(key, lang, **v)))
+
+
+def enrolment(city: City) -> Envelope:
+    event = {"event": "enrol", "key": spki_of(signing_key("baru")), "holder": "Baru", "position": "Baru", "offices": ["setda"],
+             "kinds": ["decision"], "from": "2026-01-01"}  # fmt: skip
+    return draft_payloads(city.roster, [event])[0]
+
+
+def test_without_a_roster_only_new_keys_are_known(tmp_path: Path) -> None:
+    """Whether any other key is the authority's can be told with the roster only, and then it is told."""
+    city = City(tmp_path)
+    envelope, new = enrolment(city), public_of(signing_key("baru")).keyid
+    authority, stranger = next(iter(city.roster.authority)), public_of(signing_key("stranger")).keyid
+    assert [is_asked(envelope, one) for one in (new, authority, stranger)] == [True, None, None]
+    assert [is_asked(envelope, one, city.roster.authority) for one in (new, authority, stranger)] == [True, True, False]
+    founding = city.envelopes[0]
+    assert [is_asked(founding, one) for one in (authority, stranger)] == [True, False]
+
+
+@pytest.mark.parametrize("lang", ["id", "en"])
+def test_it_is_told_whose_signatures_are_missing(tmp_path: Path, lang: str) -> None:
+    """The authority's count against its threshold, and each new key by its id."""
+    city = City(tmp_path)
+    envelope, new = enrolment(city), public_of(signing_key("baru")).keyid
+
+    def said(envelope: Envelope) -> str:
+        return "\n".join(progress_lines(progress_of(envelope, city.roster), lambda key, **v: say(key, lang, **v)))
+
+    start, waits = said(envelope), say("desk.new-key-waits", lang, keyid=new[:16])
+    threshold = city.roster.threshold
+    assert waits in start
+    assert say("desk.authority-count", lang, count=0, threshold=threshold) in start
+    envelope = sign_act(sign_act(envelope, private("authority 1")), private("baru"))
+    assert say("desk.authority-count", lang, count=1, threshold=threshold) in said(envelope)
+    assert say("desk.new-key-signed", lang, keyid=new[:16]) in said(envelope)
+    assert waits not in said(envelope)
+    unknown = progress_lines(progress_of(envelope), lambda key, **v: say(key, lang, **v))
+    assert say("desk.authority-unknown", lang) in unknown
+
+
+def test_copies_signed_apart_are_joined(tmp_path: Path) -> None:
+    """As if signed one after the other; another payload, a stranger's or a damaged signature is refused."""
+    city = City(tmp_path)
+    envelope = enrolment(city)
+    names = ("authority 1", "authority 2", "baru")
+    copies = [sign_act(envelope, private(name)) for name in names]
+    joined = join_signatures(copies[0], copies[1:], city.roster.authority)
+    for name in names:
+        envelope = sign_act(envelope, private(name))
+    assert joined == envelope
+    city.append(joined)
+    other = draft_payloads(city.roster, [{"event": "office", "id": "x", "name": "X"}])[0]
+    damaged = replace(copies[0], signatures=(replace(copies[0].signatures[0], sig=b"\0" * 64),))
+    unsigned_copy = replace(copies[0], signatures=())
+    for first, second, code in (
+        (copies[0], other, "join-other-payload"),
+        (copies[0], damaged, "join-conflict"),
+        (copies[0], sign_act(unsigned_copy, private("stranger")), "not-a-signer"),
+    ):
+        with pytest.raises(UsageError) as error:
+            join_signatures(first, [second], city.roster.authority)
+        assert error.value.code == code
+
+
+def test_signers_see_key_ids(tmp_path: Path) -> None:
+    """Keys in events are shown as 16 hex digits, as people compare them, and vkeys without their long rest."""
+    city = City(tmp_path)
+    shown = "\n".join(describe(enrolment(city), lambda key, **v: say(key, "en", **v)))
+    assert public_of(signing_key("baru")).keyid[:16] in shown
+    assert spki_of(signing_key("baru")) not in shown
+    shown = "\n".join(describe(city.envelopes[0], lambda key, **v: say(key, "en", **v)))
+    assert all(keyid[:16] in shown for keyid in city.roster.authority)
+    assert len(max(shown.split(), key=len)) < 100
+    retire = draft_payloads(city.roster, [{"event": "retire", "key": city.clerk}])[0]
+    assert f"key = {city.clerk[:16]}" in "\n".join(describe(retire, lambda key, **v: say(key, "en", **v)))
+    assert city.clerk not in "\n".join(describe(retire, lambda key, **v: say(key, "en", **v)))

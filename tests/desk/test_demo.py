@@ -26,12 +26,26 @@ def demo(folder: Path, locale: str = "id_ID.UTF-8", status: int = 0) -> str:
 def test_the_demonstration_runs_twice(tmp_path: Path) -> None:
     """Everything it promises happens; the second time it begins afresh, in the other language."""
     told = demo(tmp_path / "demo")
-    for text in ("1. ", "9. ", "identik", "tidak dipublikasikan di sini: 5", "Selesai."):
+    for text in ("1. ", "9. ", "kontrak.pdf (signed)", ": 5\n", "Selesai."):
         assert text in told, told
     assert "Done." in demo(tmp_path / "demo", "en_US.UTF-8")
     commands = (tmp_path / "demo" / "commands.txt").read_text().splitlines()
-    assert sum(line.startswith("bening publish") for line in commands) == 17
+    assert sum(" publish " in line for line in commands) == 17
+    assert commands[0].startswith(f"export XDG_CONFIG_HOME={tmp_path / 'demo' / 'settings'}")
     assert (tmp_path / "demo" / "papers" / "kontrak.pdf.tlog-proof").is_file()
+
+
+def test_the_printed_commands_work_from_here(tmp_path: Path) -> None:
+    """What is offered at the end, and each kept command after the first line, runs in a shell as it stands."""
+    told = demo(tmp_path / "demo", "en_US.UTF-8")
+    env = {key: value for key, value in os.environ.items() if key != "XDG_CONFIG_HOME"} | {"LC_ALL": "C.UTF-8"}
+    offered = told.rstrip().splitlines()[-1]
+    checked = subprocess.run(offered, shell=True, env=env, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, offered + checked.stdout + checked.stderr
+    commands = (tmp_path / "demo" / "commands.txt").read_text().splitlines()
+    listed = next(line for line in commands if " number spk " in line)
+    again = subprocess.run(f"{commands[0]}\n{listed}", shell=True, env=env, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, listed + again.stderr
 
 
 def test_a_folder_of_somebody_else_is_not_touched(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 from typing import BinaryIO
@@ -10,7 +11,7 @@ from typing import BinaryIO
 import pytest
 
 from ledger.desk import documents
-from ledger.desk.documents import read_document, split_role, withhold
+from ledger.desk.documents import keep_salts, read_document, split_role, withhold
 from ledger.errors import FormatError, UsageError
 
 
@@ -100,19 +101,55 @@ def test_a_role_stands_before_the_path() -> None:
     assert split_role("lampiran.pdf", "annex") == ("annex", Path("lampiran.pdf"))
 
 
+REF, OTHER = "19JVNJXPQJS", "4A3FHKQ4RZ7"
+
+
 def test_a_withheld_document_can_be_opened_later(tmp_path: Path) -> None:
-    """commitment = SHA-256(salt ‖ SHA-256 of the file); the salt is kept privately, and used again for the same file."""
+    """commitment = SHA-256(salt ‖ SHA-256 of the file); what opens it stands in FILE.<ref>.salt, for its owner only."""
     path = tmp_path / "rahasia.pdf"
     path.write_bytes(b"%PDF-1.7 nama")
     said = f"{path};reason=memuat nama;law=UU 27/2022;role=extract"
-    found = withhold(said)
-    salt_file = tmp_path / "rahasia.pdf.salt"
+    found, salt = withhold(said, REF)
+    assert list(tmp_path.iterdir()) == [path]
+    keep_salts([salt])
+    salt_file = tmp_path / f"rahasia.pdf.{REF}.salt"
     assert salt_file.stat().st_mode & 0o777 == 0o600
-    salt = bytes.fromhex(salt_file.read_text().strip())
-    assert len(salt) == 16
-    assert found["withheld"] == hashlib.sha256(salt + hashlib.sha256(path.read_bytes()).digest()).hexdigest()
+    kept = json.loads(salt_file.read_bytes())
+    sha256 = hashlib.sha256(path.read_bytes())
+    assert len(bytes.fromhex(kept["salt"])) == 16
+    assert found["withheld"] == hashlib.sha256(bytes.fromhex(kept["salt"]) + sha256.digest()).hexdigest()
+    assert kept == {"commitment": found["withheld"], "name": "rahasia.pdf", "ref": REF, "salt": kept["salt"],
+                    "sha256": sha256.hexdigest(), "v": 1}  # fmt: skip
     assert (found["role"], found["media_type"], found["law"]) == ("extract", "application/pdf", "UU 27/2022")
-    assert withhold(said) == found
+    assert withhold(said, REF) == (found, salt)
+    keep_salts([salt])
+
+
+def test_every_act_has_a_salt_of_its_own(tmp_path: Path) -> None:
+    """The same annex in two acts cannot be told from two annexes, and both can be opened."""
+    path = tmp_path / "a.pdf"
+    path.write_bytes(b"x")
+    first, second = (withhold(f"{path};reason=x;law=y", ref) for ref in (REF, OTHER))
+    assert first[0]["withheld"] != second[0]["withheld"]
+    keep_salts([first[1], second[1]])
+    assert len(list(tmp_path.glob("*.salt"))) == 2
+
+
+def test_a_salt_is_never_written_over_or_used_for_other_bytes(tmp_path: Path) -> None:
+    """A document that changed, or a salt file that somebody else wrote, is told; the file stays as it was."""
+    path = tmp_path / "a.pdf"
+    path.write_bytes(b"x")
+    said = f"{path};reason=x;law=y"
+    _, salt = withhold(said, REF)
+    _, rival = withhold(said, REF)
+    keep_salts([salt])
+    before = salt.path.read_bytes()
+    path.write_bytes(b"changed")
+    for attempt in (lambda: withhold(said, REF), lambda: keep_salts([rival])):
+        with pytest.raises(UsageError) as error:
+            attempt()
+        assert error.value.code == "salt-damaged"
+    assert salt.path.read_bytes() == before
 
 
 def test_withholding_needs_reason_law_and_a_sound_salt(tmp_path: Path) -> None:
@@ -120,9 +157,10 @@ def test_withholding_needs_reason_law_and_a_sound_salt(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(b"x")
     with pytest.raises(UsageError) as error:
-        withhold(f"{path};reason=x")
+        withhold(f"{path};reason=x", REF)
     assert error.value.code == "withhold-incomplete"
-    (tmp_path / "a.pdf.salt").write_text("zz")
-    with pytest.raises(UsageError) as error:
-        withhold(f"{path};reason=x;law=y")
-    assert error.value.code == "salt-damaged"
+    for damaged in (b"zz", b"\xff", b"[]", b'{"salt":"00"}', b'{"salt":1}'):
+        (tmp_path / f"a.pdf.{REF}.salt").write_bytes(damaged)
+        with pytest.raises(UsageError) as error:
+            withhold(f"{path};reason=x;law=y", REF)
+        assert error.value.code == "salt-damaged"

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from ledger.desk.drafting import Draft, Request, draft, missing_facts, ref_in_name, with_defaults
+from ledger.desk.judging import judge_known
 from ledger.errors import AdmissionError, UsageError
 from ledger.records.record import parse_record
 from ledger.records.refs import draw_ref, format_ref
+from ledger.words import explain
 from tests.city import City
 
 TIME = "2026-02-01T02:00:00Z"
@@ -61,7 +63,7 @@ def test_every_fault_is_told_at_once(desk: Desk) -> None:
     assert desk.refused(title=" x", fields=("nonsense=1", "proposer=3204321212120001")) >= {
         "empty-or-padded", "unknown-key", "citizen-number",
     }  # fmt: skip
-    assert desk.refused(office="nowhere", form="nothing", kind="decision") >= {"unknown-office", "unknown-form"}
+    assert desk.refused(office="nowhere", form="nothing", kind="decision") >= {"unknown-office", "no-such-form"}
 
 
 def test_missing_facts_are_named_together() -> None:
@@ -73,7 +75,34 @@ def test_a_stranger_is_refused_before_signing(desk: Desk) -> None:
     """A key that is not enrolled, or not for this office and kind, is told at the desk already."""
     assert "key-not-enrolled" in desk.refused(signers=("0" * 64,))
     other = desk.city.enrol("Orang Lain", ["setda"], kinds=["permit"])
-    assert "no-signer-for-office-and-kind" in desk.refused(signers=(other,))
+    assert "key-not-for-this" in desk.refused(signers=(other,))
+    with pytest.raises(AdmissionError) as error:
+        desk.draft(signers=(other,))
+    told = explain(error.value, "en")
+    assert all(text in told for text in (other[:16], "Orang Lain", "permit", "decision")), told
+
+
+def test_an_unknown_form_is_named_with_the_known_ones(desk: Desk) -> None:
+    """Not "kind: required": the kind would have come with the form."""
+    with pytest.raises(AdmissionError) as error:
+        desk.draft(form="zzz")
+    assert [one.code for one in error.value.reasons] == ["no-such-form"]
+    assert all(form in explain(error.value, "en") for form in ("zzz", *desk.city.roster.forms))
+
+
+def test_what_is_known_is_judged_before_the_rest_is_asked(desk: Desk) -> None:
+    """Form, office and key alone can be enough for a refusal; what is not said yet speaks against nothing."""
+    roster = desk.city.roster
+    other = desk.city.enrol("Orang Lain", ["setda"], kinds=["permit"])
+
+    def codes(**said: Any) -> list[str]:
+        return [one.code for one in judge_known(Request(**said), roster)]
+
+    roster = desk.city.roster
+    assert codes(form="zzz", office="nowhere") == ["no-such-form", "unknown-office"]
+    assert codes(office="setda", kind="decision", signers=(other,)) == ["key-not-for-this"]
+    assert codes(office="setda", kind="decision", signers=(desk.city.clerk,)) == []
+    assert codes(signers=("0" * 64,)) == []
 
 
 def test_a_rule_of_two_is_known_before_signing(desk: Desk) -> None:

@@ -91,3 +91,27 @@ def test_a_target_is_no_surprise(tmp_path: Path) -> None:
     request = with_defaults(Request(corrects=target.ref, reason="r", signers=(city.clerk,)), city.roster, {})
     made = draft(request, city.roster, city.acts, time=TIME)
     assert not warnings_about(made.data, city.roster, city.acts, today="2026-02-01")
+
+
+def correction(city: City, ref: str, **said: Any) -> Any:
+    request = with_defaults(Request(corrects=ref, reason="r", signers=(city.clerk,), **said), city.roster, {})
+    return draft(request, city.roster, city.acts, time=TIME)
+
+
+def test_a_second_correction_of_the_same_act_is_warned_of(tmp_path: Path) -> None:
+    """With the one that came before; its number and file are no surprise, for it is the same act."""
+    city = City(tmp_path / "city")
+    target, _ = city.publish(fields={"subjects": ["x"]})
+    first = correction(city, target.ref, title="Satu")
+    city.append(city.sign(first.envelope.payload_type, first.data, [city.clerk]))
+    assert not warnings_about(first.data, city.roster, city.acts, today="2026-02-01")
+    second = correction(city, target.ref, title="Dua")
+    found = warnings_about(second.data, city.roster, city.acts, today="2026-02-01")
+    assert [(one.code, one.values["title"]) for one in found] == [("corrected-before", "Satu")]
+    for lang in LANGUAGES:
+        assert "…" not in say("warning.corrected-before", lang, **found[0].values)
+    onward = correction(city, first.data["ref"], title="Tiga")
+    assert not warnings_about(onward.data, city.roster, city.acts, today="2026-02-01")
+    city.append(city.sign(onward.envelope.payload_type, onward.data, [city.clerk]))
+    last = correction(city, onward.data["ref"], title="Empat")
+    assert not warnings_about(last.data, city.roster, city.acts, today="2026-02-01")

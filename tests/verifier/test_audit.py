@@ -103,20 +103,24 @@ def test_an_honest_ledger(city: City) -> None:
 
 
 def test_resuming_reads_only_what_is_new(city: City) -> None:
-    """The second run reads no document and no bucket again, and says how far the list grew."""
+    """The second run reads no entry again, sees whether files are still there, and says how far the list grew."""
     run(city)
     source = Watched(city.path)
     report = run(city, source=source)
     assert (report.exit_status(), report.new_entries) == (0, 0)
     assert outcome(report)["history"] == ("passed", "history-same")
-    assert set(source.read) == {"checkpoint", "policy", "roster.jsonl"}
+    outside = {path for path in source.read if not path.startswith(("documents/", "lookup/"))}
+    assert outside == {"checkpoint", "policy", "policy-ed25519", "roster.jsonl"}
+    assert outcome(report)["document"] == ("passed", "documents-again")
     _, index = city.publish()
     city.write()
     source = Watched(city.path)
     report = run(city, source=source)
     assert (report.exit_status(), report.new_entries, report.size) == (0, 1, index + 1)
     assert outcome(report)["history"] == ("passed", "history-grown")
-    assert len([path for path in source.read if path.startswith("documents/")]) == 1
+    document = report.verdict.check("document")
+    assert document is not None
+    assert (document.values["new"], document.values["earlier"]) == (1, len(city.documents) - 1)
 
 
 def test_many_bundles_in_any_steps(tmp_path: Path) -> None:
@@ -557,9 +561,37 @@ def test_documents_that_cannot_be_read(city: City) -> None:
     report = run(city, source=Watched(city.path, refuse))
     assert outcome(report)["document"] == ("not_checked", "documents-unread")
     assert report.exit_status() == 3
-    source = Watched(city.path)
-    assert run(city, source=source).exit_status() == 0
-    assert [path for path in source.read if path.startswith("documents/")] == [f"documents/{unlucky[:2]}/{unlucky}"]
+    document = run(city).verdict.check("document")
+    assert document is not None
+    assert (document.state, document.values["new"]) == ("passed", 1)
+
+
+def test_documents_that_change_after_they_were_read(city: City) -> None:
+    """What an earlier run has read is looked at again, and stays to be read in whole once it was not in order."""
+    large = b"x" * 200_000
+    record, _ = city.publish(documents={"large.pdf": large, "small.pdf": b"small"})
+    city.write()
+    assert run(city).exit_status() == 0
+    for document, body in zip(record.documents, (large, b"small"), strict=True):
+        path = city.path / "documents" / document["sha256"][:2] / document["sha256"]
+        for bad in (body[:-1], body + b"x", b""):
+            path.write_bytes(bad)
+            assert failed(run(city)) == [("document", "document-differs")]
+        path.write_bytes(body[:-1] + b"?")
+        assert failed(run(city)) == [("document", "document-differs")]
+        path.write_bytes(body)
+        assert run(city).exit_status() == 0
+
+
+def test_a_fork_whose_evidence_cannot_be_written(city: City, tmp_path: Path) -> None:
+    """The fork is still told, with a sentence that says that the evidence is not kept."""
+    run(city)
+    fork = city.fork(tmp_path / "fork", size=len(city.entries) - 1)
+    fork.publish()
+    fork.publish()
+    fork.write()
+    (tmp_path / "state" / "evidence").write_bytes(b"")
+    assert failed(run(fork)) == [("history", "forked-not-kept")]
 
 
 # -- disputed

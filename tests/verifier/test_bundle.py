@@ -95,6 +95,20 @@ def test_withheld_and_withdrawn_are_listed_not_included(city: City, tmp_path: Pa
     assert not [name for name in archive.namelist() if sha256[:8] in name]
 
 
+def test_what_is_left_out_and_new_log_keys_read_back(city: City, tmp_path: Path) -> None:
+    """A bundle with withheld and withdrawn documents, made after the log's keys changed, is whole for its reader."""
+    sha256 = city.records[4].documents[1]["sha256"]
+    city.roster_event({"event": "withdraw", "sha256": sha256, "law": "UU 27/2022", "reason": "data pribadi"})
+    city.rotate_log_keys("new")
+    withheld = {"withheld": "ab" * 32, "media_type": "application/pdf", "role": "extract"}
+    _, index = city.publish(withheld=[{**withheld, "reason": "pribadi", "law": "UU 14/2008"}])
+    city.publish()
+    city.write()
+    make_bundle(_view(city), [4, index], tmp_path / "b.zip")
+    assert [len(act.documents) for act in read_bundle(tmp_path / "b.zip").acts] == [1, 1]
+    assert read_bundle(tmp_path / "b.zip").unread == ()
+
+
 def test_related_acts_both_ways(city: City) -> None:
     """What an act names and what names it belong together, transitively; others do not."""
     first, a = city.publish()
@@ -237,7 +251,9 @@ def test_files_and_manifest_must_agree(bag: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.zip"
     policy = "bening/data/policy"
     assert _code(_rewritten(bag, out, lambda files: files.update({policy: files[policy] + b"# more\n"}))) == "bundle-differs"
-    assert _code(_rewritten(bag, out, lambda files: files.update({"bening/data/extra": b"x"}))) == "bundle-incomplete"
+    assert _code(_rewritten(bag, out, lambda files: files.update({"bening/data/extra": b"x"}))) == "bundle-unknown-file"
+    unlisted = {"bening/data/acts/5/entry.json": b"x"}
+    assert _code(_rewritten(bag, out, lambda files: files.update(unlisted))) == "bundle-incomplete"
     assert _code(_rewritten(bag, out, lambda files: files.pop(policy) and None)) == "bundle-incomplete"
     assert _code(_rewritten(bag, out, lambda files: files.pop("bening/manifest-sha256.txt") and None)) == "bundle-incomplete"
 

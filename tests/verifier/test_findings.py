@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ledger.records.entry import parse_time
 from ledger.tlog.policy import parse_policy
+from ledger.records.refs import format_ref
 from ledger.verifier import auditfiles, findings
 from ledger.verifier.audit import AuditReport, audit
 from ledger.verifier.client import FolderSource
@@ -310,10 +311,23 @@ def test_render_groups_and_json_has_all(city: City) -> None:
     report = report_of(city)
     lines = findings.render(report, english)
     assert "Contracts without a procurement method (5)" in lines
-    assert sum(any(ref in line for ref in refs) for line in lines) == 3
+    assert sum(any(format_ref(ref) in line for ref in refs) for line in lines) == 3
     assert any("2 more" in line for line in lines)
     value = json.loads(json.dumps(report.to_json(english)))
     assert [one["acts"] for one in value["findings"] if one["code"] == "no-method"] == [[ref] for ref in refs]
+
+
+def test_the_headline_counts_what_is_listed_as_findings(city: City) -> None:
+    """Remarks stand apart, under their own heading, and are not counted."""
+    for _ in range(2):
+        contract(city, method=None)
+    report = report_of(city)
+    lines = findings.render(report, english)
+    assert any(one.remark for one in report.findings)
+    cut = next(number for number, line in enumerate(lines) if line.startswith("Remarks:"))
+    listed = sum(int(found[1]) for line in lines[:cut] if (found := re.search(r" \((\d+)\)$", line)))
+    assert f"Findings: {listed}." in report.to_json(english)["headline"]
+    assert not any("No statement possible" in line for line in lines[:cut])
 
 
 def test_no_findings_is_said(city: City) -> None:

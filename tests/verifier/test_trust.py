@@ -11,7 +11,7 @@ from ledger.tlog.policy import parse_policy
 from ledger.verifier.client import open_source
 from ledger.verifier.reader import open_ledger
 from ledger.verifier.trust import add_pin, follow, load_pin, load_pins, log_keys_changed_by, propose_file, propose_source
-from tests.city import City
+from tests.city import City, Keys
 
 
 @pytest.fixture
@@ -145,6 +145,21 @@ def test_rotated_keys_are_pinned_again_only_by_authority(city: City, tmp_path: P
     assert again.vkeys == tuple(city.keys.vkeys)
 
 
+def test_a_second_rotation_does_not_stop_the_first(city: City, tmp_path: Path) -> None:
+    """A further change of keys is announced for later: the keys in force at the served size are pinned."""
+    trust, source = tmp_path / "trust", open_source(str(city.path))
+    add_pin(trust, propose_source(source))
+    city.rotate_log_keys("log 2")
+    for _ in range(3):
+        city.publish()
+    second = city.keys
+    third, size = Keys(city.origin, "log 3"), len(city.entries) + 50
+    event = {"event": "log_key", "vkeys": third.vkeys, "from_size": size, "overlap_until_size": size + 1}
+    city.roster_event(event)
+    city.write()
+    assert add_pin(trust, propose_source(source)).vkeys == tuple(second.vkeys)
+
+
 def test_a_failed_write_leaves_no_half_pin(city: City, tmp_path: Path) -> None:
     """Where nothing can be written, nothing appears."""
     (tmp_path / "trust").write_text("a file in the way")
@@ -160,3 +175,23 @@ def test_foreign_policies_are_refused() -> None:
     """What is no policy of one log is refused before it is pinned."""
     with pytest.raises(FormatError):
         propose_file(b"hello\n")
+
+
+def test_the_kept_checkpoint_may_be_signed_by_other_keys_of_the_roster(tmp_path: Path) -> None:
+    """Ended between checkpoint and policy, a pin of a ledger that changed its keys is still read back."""
+    city = City(tmp_path / "kota")
+    city.publish()
+    city.write()
+    pin = add_pin(tmp_path / "trust", propose_source(open_source(str(city.path))))
+    policy = (pin.folder / "policy").read_bytes()
+    city.rotate_log_keys("log2")
+    city.publish()
+    city.publish()
+    city.write()
+    add_pin(tmp_path / "trust", propose_source(open_source(str(city.path))))
+    (pin.folder / "policy").write_bytes(policy)
+    assert load_pin(pin.folder).vkeys == pin.vkeys
+    (pin.folder / "roster.jsonl").unlink()
+    with pytest.raises(StoreError) as caught:
+        load_pin(pin.folder)
+    assert caught.value.code == "trust-damaged"
