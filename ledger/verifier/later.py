@@ -42,6 +42,8 @@ def add_later(case: Case, opened: Opened, entry: Entry, record: Record) -> None:
         _add_changes(case, case.view, record)
     except LedgerError as error:
         case.trouble("later", error)
+        if case.given:
+            case.add("later", "not_checked", "later-unread")
 
 
 def _add_history(case: Case, checkpoint: Checkpoint) -> None:

@@ -2,7 +2,10 @@
 
 A verdict is a value. Each ``Check`` has one of four states: it passed, it failed, it is disputed, or it was not checked.
 Its ``code`` names a sentence in the glossary under ``[check.<code>]``. What no check here can ever tell (whether the act
-is lawful; the certified signature inside a PDF) is said every time.
+is lawful; the certified signature inside a PDF) is said wherever an act is shown.
+
+Trouble of an online copy is no trouble of a file whose proof holds without it: such a check carries the copy's place under
+``copy`` in its values, stands as a notice, and never makes the headline.
 
 The exit status follows design section 7: 1 if anything failed or is disputed, 3 if something required was not checked,
 else 0.

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.records.entry import parse_time
-from ledger.tlog.policy import parse_policy
 from ledger.records.refs import format_ref
+from ledger.tlog.policy import parse_policy
 from ledger.verifier import auditfiles, findings
 from ledger.verifier.audit import AuditReport, audit
 from ledger.verifier.client import FolderSource

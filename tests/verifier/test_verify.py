@@ -83,6 +83,9 @@ def test_a_published_file_online(town: Town, lang: str) -> None:
         verdict = town.online(location=url)
     assert verdict.exit_status() == 0, _text(verdict)
     assert {one.name for one in verdict.checks if one.state == "passed"} >= {*REQUIRED, "document", "chain", "history"}
+    later = verdict.check("later")
+    assert later is not None
+    assert later.state == "not_checked"  # a look-up is a hint: nothing of it has passed
     text = _text(verdict, lang)
     said = {
         "en": (
@@ -673,6 +676,7 @@ def test_a_damaged_copy_is_not_the_files_fault(town: Town, damage: Callable[[Tow
     assert verdict.exit_status() == 1
     assert lines[0].startswith({"id": "Berkas ini sama persis", "en": "This file is identical"}[lang])
     assert str(town.city.path) in lines[1]
+    assert "  does" not in lines[1]
     assert {"id": "rusak", "en": "damaged"}[lang] in lines[1]
     assert sum("two different continuations" in line or "dua kelanjutan" in line for line in lines) == 0
     assert len(set(lines) - {""}) == len([line for line in lines if line])
