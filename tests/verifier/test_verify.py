@@ -21,6 +21,7 @@ from ledger.tlog.merkle import leaf_hash, root_hash
 from ledger.tlog.policy import parse_policy
 from ledger.tlog.proof import format_proof, parse_proof
 from ledger.tlog.tiles import format_bundle
+from ledger.verifier.bundle import make_bundle
 from ledger.verifier.case import Trusted
 from ledger.verifier.client import open_source
 from ledger.verifier.reader import open_ledger
@@ -614,6 +615,21 @@ def test_an_old_proof_holds_after_the_keys_changed(town: Town) -> None:
     ]
     assert [one.exit_status() for one in found] == [0, 0, 0], [_text(one) for one in found]
     assert "the roster names for that size" in _text(found[0])
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_bundle_holds_across_a_change_of_keys(town: Town, again: bool) -> None:
+    """Made before it and read by who has pinned again; or made after it and read by who has not."""
+    source, bag = open_source(str(town.city.path)), town.path / "bukti.zip"
+    first = town.pin
+    if again:
+        make_bundle(open_ledger(source, first.policy, first.founding), [town.index], bag)
+    _rotated(town)
+    if not again:
+        make_bundle(open_ledger(source, town.pin.policy, town.pin.founding), [town.index], bag)
+    pin = town.pin if again else first
+    verdicts = verify_file(bag, trusted=Trusted(pin.policy, pin.founding, pin))
+    assert combined_status(verdicts) == 0, [_text(one) for one in verdicts]
 
 
 def test_keys_that_cannot_be_known_here_are_not_checked(town: Town) -> None:
