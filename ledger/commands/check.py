@@ -79,7 +79,7 @@ def trust_list(here: Session) -> int:
 @_policy
 @_founding
 @click.option("--roster", type=_FILE, help="A roster.jsonl, to check signers without the ledger.")
-@click.option("--salt", type=_FILE, help="The salt of a withheld document. Default: FILE.salt, if it is there.")
+@click.option("--salt", type=_FILE, help="The salt of a withheld document. Default: any FILE.<ref>.salt beside it.")
 @click.option("--ref", help="Look up a reference from a paper, to compare.")
 @click.option("--number", help="Look up a number from a paper, to compare.")
 @click.option("--offline", is_flag=True, help="Ask no ledger; use what is pinned and what lies beside the file.")

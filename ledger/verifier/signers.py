@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ledger.errors import LedgerError, Reason, VerificationError
+from ledger.errors import FormatError, LedgerError, Reason, VerificationError
 from ledger.records.entry import Entry
 from ledger.records.envelope import Envelope
 from ledger.records.record import Record
@@ -45,11 +45,12 @@ def check_signers(case: Case, entry: Entry, record: Record) -> None:
         acts = _NoActs()
         reasons = judge_record(roster, acts, entry.envelope, time=entry.time)
     related = any("ref" in one for one in record.relations)
-    if case.given and any(one.code == "unknown-target" for one in reasons):  # a look-up is a hint: absence is no evidence
+    online = not isinstance(acts, _NoActs)
+    if case.given and online and any(one.code == "unknown-target" for one in reasons):  # a look-up is a hint: absence is no evidence
         reasons = [one for one in reasons if one.code != "unknown-target"]
         case.add("relations", "not_checked", "relations-not-found")
         related = False
-    _add_reasons(case, reasons, online=not isinstance(acts, _NoActs), related=related)
+    _add_reasons(case, reasons, online=online, related=related)
 
 
 def known_rosters(case: Case) -> list[Roster]:
@@ -79,6 +80,8 @@ def _chains(case: Case) -> list[tuple[list[Envelope], bool]]:
     if case.view is not None:
         try:
             chains.append((case.view.envelopes(), True))
+        except FormatError:  # nobody has signed these bytes: a log-in page, a cut copy
+            case.add("roster-file", "not_checked", "roster-file-unreadable", location=case.view.source.location)
         except LedgerError as error:
             case.trouble("roster-file", error)
     return [one for one in chains if one[0]]

@@ -13,7 +13,9 @@ A document that no look-up knows is *not checked*: absence is never falsehood.
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,7 +52,7 @@ def verify_file(path: Path, *, trusted: Trusted, source: Source | None = None, p
     if isinstance(given, Bundle):
         return _verify_bundle(given, path.name, trusted, view, before)
     is_proof = proof is None and (path.name.endswith(_SUFFIX) or _is_proof(path))
-    document = None if is_proof else Document(path.name, hash_file(path), _read_salt(path, salt))
+    document = None if is_proof else Document(path.name, hash_file(path), _read_salts(path, salt))
     if given is not None or document is None:
         return [_add_itself(_verify_proof(given or b"", path.name, trusted, view, before, document), view, document)]
     return _verify_by_code(document, trusted, view, before)
@@ -127,6 +129,8 @@ def _opened(trusted: Trusted, source: Source | None) -> tuple[View | None, tuple
     except LedgerError as error:
         found = check_of("ledger", error)
         failure = replace(found, values={**found.values, "location": source.location})
+        if isinstance(error, FormatError):  # nobody has signed it: a log-in page, a cut copy
+            failure = replace(failure, state="not_checked", code="source-is-no-ledger")
         if error.code != "wrong-key":
             return None, (failure,), trusted
     try:
@@ -165,21 +169,27 @@ def _add_itself(verdict: Verdict, view: View | None, document: Document | None) 
     return verdict
 
 
-def _read_salt(path: Path, given: Path | None) -> bytes | None:
-    """Return the salt of a withheld document: hex and a newline, in a file named or beside it."""
-    beside = given or path.with_name(path.name + ".salt")
-    if given is None and not beside.is_file():
-        return None
-    try:
-        salt = bytes.fromhex(beside.read_bytes()[:99].decode("ascii").removesuffix("\n"))
-    except OSError as error:
-        problem = str(error.strerror)
-        raise FetchError(f"{beside}: {error}", code="file-unreadable", path=str(beside), problem=problem) from None
-    except ValueError:
-        salt = b""
-    if len(salt) != 16 and given is not None:
-        raise FormatError(f"{beside} is no salt", code="salt-damaged", path=str(beside))
-    return salt if len(salt) == 16 else None
+def _read_salts(path: Path, given: Path | None) -> tuple[bytes, ...]:
+    """Return the salts of a withheld document, from the file named or all ``FILE.<ref>.salt`` beside it (docs/formats.md).
+
+    Raises:
+        FormatError: the named file holds no salt. One that lies beside by chance is passed over.
+    """
+    places = [given] if given else sorted(path.parent.glob(f"{glob.escape(path.name)}.*.salt"))
+    found = []
+    for place in places:
+        try:
+            salt = bytes.fromhex(json.loads(_read_small(place))["salt"])
+        except OSError as error:
+            problem = str(error.strerror)
+            raise FetchError(f"{place}: {error}", code="file-unreadable", path=str(place), problem=problem) from None
+        except (ValueError, KeyError, TypeError):
+            salt = b""
+        if len(salt) == 16:
+            found.append(salt)
+        elif given:
+            raise FormatError(f"{place} is no salt", code="salt-damaged", path=str(place))
+    return tuple(found)
 
 
 def _verify_index(index: int, subject: str, trusted: Trusted, view: View, before: tuple[Check, ...],

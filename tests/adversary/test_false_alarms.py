@@ -25,7 +25,6 @@ from ledger.verifier.reader import view_of
 from ledger.verifier.trust import add_pin, check_growth, propose_source
 from ledger.verifier.verify import verify_file
 from tests.adversary.attack import BODY, Scene, trouble
-from tests.adversary.test_false_verdicts import bug
 from tests.city import City, signing_key
 
 
@@ -47,7 +46,6 @@ def test_an_amendment_at_a_mirror_without_look_ups(scene: Scene) -> None:
     assert trouble(scene.online(file, proof)) == []
 
 
-@bug("A2: bytes that nobody has signed are taken for the ledger's word")
 @pytest.mark.parametrize("data", [b"\n", b"<html>Selamat datang di WiFi gratis</html>\n", b"\0" * 187])
 @pytest.mark.parametrize("name", ["checkpoint", "roster.jsonl"])
 def test_a_portal_or_a_cut_copy_in_place_of_a_file(scene: Scene, name: str, data: bytes) -> None:
@@ -189,7 +187,6 @@ def test_a_proof_from_before_the_log_changed_its_keys(scene: Scene, online: bool
     assert trouble(scene.online(proof=proof) if online else scene.offline(proof=proof)) == []
 
 
-@bug("A7: a missing quorum is called false")
 def test_a_proof_from_before_the_ledger_had_witnesses(scene: Scene) -> None:
     """A proof that is signed by the log but older than the policy's witnesses is not checked, not false."""
     proof = scene.city.proof(scene.index)
@@ -199,7 +196,6 @@ def test_a_proof_from_before_the_ledger_had_witnesses(scene: Scene) -> None:
     assert trouble(scene.offline(proof=proof)) == []
 
 
-@bug("A8: withheld documents cannot be told from foreign ones")
 def test_a_withheld_document_beside_its_proof(tmp_path: Path) -> None:
     """Whoever holds a withheld document and its act's proof learns that it cannot be checked without the salt."""
     city, body = City(tmp_path / "kota"), b"withheld annex"
@@ -213,9 +209,8 @@ def test_a_withheld_document_beside_its_proof(tmp_path: Path) -> None:
     assert scene.offline(scene.put("annex.pdf", body), city.proof(index)).exit_status() == 3
 
 
-@bug("A9: one payload of a later version takes the whole chain away")
 def test_an_old_act_and_a_newer_roster_event(scene: Scene) -> None:
-    """An act is judged by the roster that it names, though a later version's event follows in the chain."""
+    """A later version's event may hold a revocation that cannot be read here: not checked, and no accusation."""
     city = scene.city
     payload = {"v": 2, "n": city.roster.n + 1, "prev_roster": city.roster.hash, "founding": city.founding, "events": []}
     newer = city.sign("application/vnd.bening.roster+json", payload, city.authority)
@@ -225,7 +220,7 @@ def test_an_old_act_and_a_newer_roster_event(scene: Scene) -> None:
         file.write(dump_envelope(newer) + b"\n")
     verdict = scene.online(proof=city.proof(scene.index))
     assert trouble(verdict) == []
-    assert verdict.exit_status() == 0
+    assert verdict.exit_status() == 3
 
 
 def test_copies_of_the_roster_with_other_signatures(scene: Scene) -> None:

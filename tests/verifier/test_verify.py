@@ -749,11 +749,11 @@ def test_a_withheld_document_is_named_and_opened_by_its_salt(town: Town) -> None
     commitment = hashlib.sha256(salt + hashlib.sha256(body).digest()).hexdigest()
     withheld = {"withheld": commitment, "media_type": "application/pdf", "role": "other", "reason": "data pribadi", "law": "UU 27"}
     _, index = town.city.publish(withheld=[withheld])
-    file, beside = town.path / "rahasia.pdf", town.path / "rahasia.pdf.salt"
+    file, beside = town.path / "rahasia.pdf", town.path / "rahasia.pdf.19JVNJXPQJS.salt"
     file.write_bytes(body)
     proof = town.city.proof(index)
-    assert town.offline(proof, file=file).exit_status() == 1
-    beside.write_bytes(salt.hex().encode() + b"\n")
+    assert town.offline(proof, file=file).exit_status() == 3
+    beside.write_text(json.dumps({"salt": salt.hex()}))
     verdict = town.offline(proof, file=file)
     assert verdict.exit_status() == 0, _text(verdict)
     assert _text(verdict).startswith("This file is identical to the document that Kota Contoh recorded on")
@@ -761,7 +761,7 @@ def test_a_withheld_document_is_named_and_opened_by_its_salt(town: Town) -> None
     named = town.path / "elsewhere"
     beside.rename(named)
     assert verify_file(file, trusted=town.trusted, proof=proof, salt=named)[0].exit_status() == 0
-    named.write_bytes(bytes(16).hex().encode() + b"\n")
+    named.write_text(json.dumps({"salt": bytes(16).hex()}))
     assert verify_file(file, trusted=town.trusted, proof=proof, salt=named)[0].exit_status() == 1
     named.write_bytes(b"no salt")
     with pytest.raises(FormatError):
