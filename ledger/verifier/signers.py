@@ -46,7 +46,8 @@ def check_signers(case: Case, entry: Entry, record: Record) -> None:
         reasons = judge_record(roster, acts, entry.envelope, time=entry.time)
     related = any("ref" in one for one in record.relations)
     online = not isinstance(acts, _NoActs)
-    if case.given and online and any(one.code == "unknown-target" for one in reasons):  # a look-up is a hint: absence is no evidence
+    if case.given and online and any(one.code == "unknown-target" for one in reasons):
+        # A look-up is a hint: that it names nothing is no evidence.
         reasons = [one for one in reasons if one.code != "unknown-target"]
         case.add("relations", "not_checked", "relations-not-found")
         related = False
