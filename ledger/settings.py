@@ -6,7 +6,7 @@
     semarang = "/srv/bening/semarang"
 
     [person]
-    key = "/home/sari/sari.pem"
+    key = "/srv/keys/head.pem"
     office = "bag-hukum"
 
 The file holds no secret, only where the key lies. It is written whole or not at all.

@@ -52,7 +52,7 @@ def init(
 ) -> int:
     """Found a new ledger in DIRECTORY."""
     from ledger.publisher.founding import found
-    from ledger.records.envelope import add_signature, dump_envelope, load_envelope
+    from ledger.records.envelope import add_signature, load_envelope
 
     log_key = log_key or directory.absolute().parent / f"{directory.name}-keys" / "log.pem"
     if source is not None:
@@ -63,14 +63,7 @@ def init(
             signer = _private(here, file)
             envelope = add_signature(envelope, signer.public.keyid, signer.sign)
     if draft is not None:
-        from ledger.durable import write_over
-
-        write_over(draft, dump_envelope(envelope))
-        here.report(
-            {"draft": str(draft), "founding": envelope.id, "log_key": str(log_key)},
-            [here.say("init.drafted", file=printable(draft), founding=envelope.id, log_key=printable(log_key))],
-        )
-        return 0
+        return _write_draft(here, draft, envelope, log_key)
     home = found(directory, envelope, log_keys=[log_key], keys=here.passphrase_of, url=url)
     shown = {"home": str(home.path), "origin": home.origin, "founding": home.founding, "log_key": str(log_key)}
     here.report(
@@ -80,6 +73,16 @@ def init(
             here.say("init.founding", founding=home.founding),
         ],
     )
+    return 0
+
+
+def _write_draft(here: Session, draft: Path, envelope: Envelope, log_key: Path) -> int:
+    from ledger.durable import write_over
+    from ledger.records.envelope import dump_envelope
+
+    write_over(draft.absolute(), dump_envelope(envelope))
+    shown = {"draft": str(draft), "founding": envelope.id, "log_key": str(log_key)}
+    here.report(shown, [here.say("init.drafted", file=printable(draft), founding=envelope.id, log_key=printable(log_key))])
     return 0
 
 
