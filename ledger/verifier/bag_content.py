@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ledger.errors import AdmissionError, FormatError, LedgerError, NewerFormatError
@@ -24,7 +25,7 @@ from ledger.tlog.policy import Policy, parse_policy, policy_founding
 from ledger.tlog.proof import Proof, parse_proof
 from ledger.verifier.pins import vkeys_of
 
-__all__ = ["check_act", "check_policies", "document_name", "left_out", "sha256_of", "withdrawals"]
+__all__ = ["ChainFacts", "chain_facts", "check_act", "check_policies", "document_name", "left_out", "sha256_of", "withdrawals"]
 
 _PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----\n([A-Za-z0-9+/=]{60})\n-----END PUBLIC KEY-----\n")
 
@@ -62,8 +63,36 @@ def withdrawals(roster: Iterable[Envelope]) -> dict[str, dict[str, Any]]:
     return {event["sha256"]: event for event in whole}
 
 
+@dataclass(frozen=True, slots=True)
+class ChainFacts:
+    """What an act's files depend on in an unjudged roster chain; ``enrolled``: key ids after each payload, by its hash."""
+
+    withdrawn: Mapping[str, Mapping[str, Any]]
+    enrolled: Mapping[str, frozenset[str]]
+
+    def enrolled_by(self, roster: str) -> frozenset[str]:
+        """Return the key ids enrolled up to the payload of that hash, or in the whole chain where it is not there."""
+        if roster in self.enrolled:
+            return self.enrolled[roster]
+        return frozenset().union(*self.enrolled.values())
+
+
+def chain_facts(roster: Sequence[Envelope]) -> ChainFacts:
+    """Return what the files of acts depend on in ``roster``.
+
+    Raises:
+        FormatError: a payload is no canonical JSON, or a key is no base64.
+    """
+    enrolled: dict[str, frozenset[str]] = {}
+    known: frozenset[str] = frozenset()
+    for envelope in roster:
+        keys = [event["key"] for event in _events([envelope], "enrol") if type(event.get("key")) is str]
+        known = enrolled[envelope.id] = known | {sha256_of(parse_base64(key)) for key in keys}
+    return ChainFacts(withdrawals(roster), enrolled)
+
+
 def check_act(index: int, proof_file: bytes, hashes: Mapping[str, str], keys: Mapping[str, bytes],
-              withdrawn: Mapping[str, Mapping[str, Any]], checkpoint: bytes) -> None:  # fmt: skip
+              chain: ChainFacts, checkpoint: bytes) -> None:  # fmt: skip
     """Accept the folder of one act: ``hashes`` are the SHA-256 of its files by name, ``keys`` the bytes of the key files.
 
     Raises:
@@ -75,8 +104,8 @@ def check_act(index: int, proof_file: bytes, hashes: Mapping[str, str], keys: Ma
     entry = _entry_of(proof, index, checkpoint, folder)
     wanted = {"proof.tlog-proof": sha256_of(proof_file), "entry.json": sha256_of(proof.extra or b"")}
     wanted["record.json"] = sha256_of(entry.envelope.payload)
-    wanted |= _documents(entry, hashes, withdrawn)
-    wanted |= _signatures(entry, keys, hashes, folder)
+    wanted |= _documents(entry, hashes, chain.withdrawn)
+    wanted |= _signatures(entry, keys, hashes, folder, chain.enrolled_by(entry.roster))
     for name in hashes.keys() - wanted.keys():
         raise _unknown(f"{folder}/{name}")
     for name, code in wanted.items():
@@ -138,12 +167,13 @@ def _documents(entry: Entry, hashes: Mapping[str, str], withdrawn: Mapping[str, 
     return found | {f"documents/{document_name(one)}": one["sha256"] for one in there}
 
 
-def _signatures(entry: Entry, keys: Mapping[str, bytes], hashes: Mapping[str, str], folder: str) -> dict[str, str]:
+def _signatures(entry: Entry, keys: Mapping[str, bytes], hashes: Mapping[str, str], folder: str,
+                enrolled: frozenset[str]) -> dict[str, str]:  # fmt: skip
     """Return signature and key of each signer; a key that was never enrolled has neither, which ``case`` tells."""
     found: dict[str, str] = {}
     for one in entry.envelope.signatures:
         signature, key = f"signature-{one.keyid[:8]}.bin", f"key-{one.keyid[:8]}.pem"
-        if signature not in hashes and key not in hashes:
+        if signature not in hashes and key not in hashes and one.keyid not in enrolled:
             continue
         found[signature] = sha256_of(one.sig)
         found[key] = hashes.get(key, "")

@@ -14,7 +14,7 @@ from ledger.errors import FormatError
 from ledger.records.envelope import Envelope
 from ledger.tlog.encoding import parse_decimal
 from ledger.tlog.note import parse_note
-from ledger.verifier.bag_content import check_act, check_policies, sha256_of, withdrawals
+from ledger.verifier.bag_content import chain_facts, check_act, check_policies, sha256_of
 from ledger.verifier.bag_readme import BAGIT, bag_info, readme
 from ledger.verifier.bag_zip import BagFiles, is_bundle, open_regular, read_zip
 from ledger.verifier.client import roster_lines
@@ -108,13 +108,13 @@ def _acts(files: BagFiles, roster: tuple[Envelope, ...], checkpoint: bytes) -> I
         if name.startswith("data/acts/"):
             number, _, inner = name.removeprefix("data/acts/").partition("/")
             folders.setdefault(parse_decimal(number), {})[inner] = code
-    withdrawn = withdrawals(roster)
+    chain = chain_facts(roster)
     for index, folder in sorted(folders.items()):
         place = f"data/acts/{index}/"
         proof = files.kept.get(f"{place}proof.tlog-proof")
         if proof is None:
             raise FormatError("no proof", code="bundle-unknown-file", name=place + min(folder))
         keys = {one: files.kept[place + one] for one in folder if one.startswith("key-")}
-        check_act(index, proof, folder, keys, withdrawn, checkpoint)
+        check_act(index, proof, folder, keys, chain, checkpoint)
         documents = {one.removeprefix("documents/"): code for one, code in folder.items() if one.startswith("documents/")}
         yield BundledAct(index, proof, documents)

@@ -232,3 +232,13 @@ def test_many_small_members(tmp_path: Path) -> None:
         tracemalloc.stop()
         unbundle._check_manifest = kept
     assert peak < 20_000_000
+
+
+def test_a_signature_taken_out_with_its_key(scene: Scene) -> None:
+    """A bundle without the signature of an enrolled signer is not whole, though the proof would still tell it."""
+
+    def change(files: Files) -> None:
+        for name in [one for one in files if "/signature-" in one or "/key-" in one]:
+            del files[name]
+
+    assert 0 not in _statuses(scene, change)
