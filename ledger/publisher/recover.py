@@ -46,7 +46,8 @@ def recover(home: Home, mirror: Mirror) -> int:
     """Append the mirror's tail, publish it, clear the restore mark; return how many entries came back.
 
     Raises:
-        StoreError: a sequencer is running.
+        StoreError: a sequencer is running, or (``mirror-older``) the mirror holds less than the backup, so that it cannot
+            show whether anything newer was published.
         ProofError: the mirror's tail does not continue what is stored here.
         PolicyError: the mirror's checkpoint is not signed by this log.
     """
@@ -76,6 +77,11 @@ def _take(store: Store, mirror: Mirror) -> int:
     policy = parse_policy(next(iter(policy_files(store.home, roster, size)))[1])
     policy.check(mirror.checkpoint)
     checkpoint = parse_checkpoint(parse_note(mirror.checkpoint).text)
+    if checkpoint.size < store.published_size():
+        raise StoreError(
+            f"the mirror has size {checkpoint.size}, this backup {store.published_size()}",
+            code="mirror-older", size=checkpoint.size, known=store.published_size(),
+        )  # fmt: skip
     if checkpoint.size <= size:
         _check_older(store, checkpoint.size, checkpoint.root)
         return 0

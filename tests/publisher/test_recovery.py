@@ -464,3 +464,16 @@ def test_a_lost_public_folder_stops_until_a_mirror_is_shown(town: Town, tmp_path
     assert recover(town.home, mirror_of(tmp_path / "mirror", tmp_path)) == 0
     assert sequence_once(town.home, no_passphrase)
     assert check_home(town.home) == []
+
+
+def test_a_mirror_older_than_the_backup_lifts_no_mark(town: Town, tmp_path: Path) -> None:
+    """A copy from before the backup says nothing about what came after it; going on by it could fork the ledger."""
+    shutil.copytree(town.home.public, tmp_path / "mirror")
+    town.published(b"in the backup")
+    back_up(town.home, tmp_path / "backup")
+    town.published(b"after the backup")
+    town.home = restore(tmp_path / "backup", tmp_path / "again")
+    with pytest.raises(StoreError) as error:
+        recover(town.home, mirror_of(tmp_path / "mirror", tmp_path))
+    assert error.value.code == "mirror-older"
+    assert town.home.restore_mark.exists()
