@@ -32,7 +32,7 @@ COMMANDS = {
     "restore": "keep:restore",
     "recover": "keep:recover",
     "rebuild": "operate:rebuild",
-    "trust": "check:trust",
+    "trust": "trust:trust",
     "verify": "check:verify",
     "bundle": "check:bundle",
     "audit": "check:audit",

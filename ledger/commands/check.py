@@ -1,10 +1,9 @@
-"""``trust``, ``verify``, ``bundle`` and ``audit``: reading a published ledger and judging what it says."""
+"""``verify``, ``bundle`` and ``audit``: reading a published ledger and judging what it says."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ledger.commands.common import FALSE, Session, json_option, ledger_option, session
+from ledger.commands.common import FALSE, Session, founding_option, json_option, ledger_option, session
 from ledger.errors import FetchError, UsageError
 
 if TYPE_CHECKING:
@@ -23,61 +22,19 @@ if TYPE_CHECKING:
     from ledger.verifier.case import Trusted
     from ledger.verifier.choice import Choice
     from ledger.verifier.client import Source
-    from ledger.verifier.trust import Pin
     from ledger.verifier.verdict import Check, Verdict
 
-__all__ = ["audit", "bundle", "trust", "verify"]
+__all__ = ["audit", "bundle", "verify"]
 
 _FILE = click.Path(path_type=Path)
-_founding = click.option("--founding", metavar="HEX", help="The ledger's founding, as the city has announced it.")
 _policy = click.option("--policy", type=_FILE, help="Check by this policy file instead of a pinned ledger.")
-
-
-@click.group()
-def trust() -> None:
-    """Pin a ledger: its policy and its founding, small enough to compare with a newspaper."""
-
-
-@trust.command("add")
-@click.argument("where")
-@_founding
-@click.option("--name", help="What to call it here. Default: from its origin.")
-@click.option("--accept-policy", is_flag=True, help="Pin again though the policy asks for fewer witnesses than the pinned one.")
-@json_option
-@session
-def trust_add(here: Session, where: str, founding: str | None, name: str | None, accept_policy: bool) -> int:
-    """Pin the ledger at a URL, in a folder, or in a policy file."""
-    from ledger.verifier.client import open_source
-    from ledger.verifier.trust import add_pin, propose_file, propose_source, read_policy_file
-
-    settings = _settings()
-    where = settings.ledgers.get(where, where)
-    checked = re.match(r"[a-z]+://", where) is not None or Path(where).is_dir()
-    offered = propose_source(open_source(where), founding) if checked else propose_file(read_policy_file(Path(where)), founding)
-    pin = add_pin(settings.trust_dir, offered, name=name, accept_policy=accept_policy)
-    lines = [*_pin_lines(here, pin), "", here.say("trust.compare")]
-    here.report(_pin_json(pin), lines if checked else [*lines, here.say("trust.unchecked")])
-    return 0
-
-
-@trust.command("list")
-@json_option
-@session
-def trust_list(here: Session) -> int:
-    """Show the pinned ledgers."""
-    from ledger.verifier.trust import load_pins
-
-    pins = load_pins(_settings().trust_dir)
-    lines = [line for pin in pins for line in _pin_lines(here, pin)] or [here.say("trust.none")]
-    here.report({"pinned": [_pin_json(pin) for pin in pins]}, lines)
-    return 0
 
 
 @click.command()
 @click.argument("files", nargs=-1, type=_FILE, metavar="FILE...")
 @click.option("--proof", type=_FILE, help="The proof of this document. Default: FILE.tlog-proof, if it is there.")
 @_policy
-@_founding
+@founding_option
 @click.option("--roster", type=_FILE, help="A roster.jsonl, to check signers without the ledger.")
 @click.option("--salt", type=_FILE, help="The salt of a withheld document. Default: any FILE.<ref>.salt beside it.")
 @click.option("--ref", help="Look up a reference from a paper, to compare.")
@@ -134,7 +91,7 @@ def bundle(here: Session, refs: tuple[str, ...], with_related: bool, out: Path) 
 @click.command()
 @click.argument("where", required=False)
 @_policy
-@_founding
+@founding_option
 @click.option("--state", type=_FILE, metavar="DIR", help="Keep what was checked here, and next time read only what is new.")
 @click.option("--strict-findings", is_flag=True, help="Exit 1 if there are findings, though everything holds.")
 @click.option("--no-documents", is_flag=True, help="Do not fetch and hash the documents.")
@@ -310,45 +267,6 @@ def _bytes_of(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise FetchError(f"{path}: {error}", code="file-unreadable", path=str(path), problem=str(error.strerror)) from None
-
-
-def _pin_lines(here: Session, pin: Pin) -> list[str]:
-    witnesses = _witnesses(pin)
-    lines = [here.say("trust.pinned", name=pin.name), here.say("trust.origin", origin=pin.origin)]
-    lines.append(here.say("trust.founding", founding=pin.founding))
-    lines += [here.say("trust.key", kind=kind, key=key) for kind, key in _key_ids(pin)]
-    lines.append(here.say("trust.witnesses", names=", ".join(witnesses)) if witnesses else here.say("trust.no-witness"))
-    return lines if pin.checkpoint is None else [*lines, here.say("trust.seen", size=pin.checkpoint.size)]
-
-
-def _pin_json(pin: Pin) -> dict[str, object]:
-    checkpoint = pin.checkpoint
-    return {
-        "name": pin.name,
-        "origin": pin.origin,
-        "founding": pin.founding,
-        "keys": dict(_key_ids(pin)),
-        "witnesses": _witnesses(pin),
-        "location": pin.location,
-        "size": None if checkpoint is None else checkpoint.size,
-    }
-
-
-def _key_ids(pin: Pin) -> list[tuple[str, str]]:
-    """Return the kinds of the log's keys, and what a newspaper prints of them: the SHA-256 of each vkey's key."""
-    import hashlib
-
-    from ledger.tlog.note import parse_vkey
-
-    keys = [parse_vkey(one).key for one in pin.vkeys]
-    kinds = ["Ed25519" if len(key) == 32 else "ML-DSA-44" for key in keys]
-    return list(zip(kinds, (hashlib.sha256(key).hexdigest() for key in keys), strict=True))
-
-
-def _witnesses(pin: Pin) -> list[str]:
-    from ledger.tlog.policy import LOG_PQ
-
-    return [name for name in pin.policy.witnesses if name != LOG_PQ]
 
 
 def _progress(here: Session) -> Callable[[str, int, int], None] | None:

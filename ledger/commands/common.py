@@ -26,7 +26,7 @@ from ledger.errors import (
 )
 from ledger.words import escape, explain, say, say_reason
 
-__all__ = ["EXITS", "Session", "exit_status", "json_option", "ledger_option", "passphrase_option", "session"]
+__all__ = ["EXITS", "Session", "exit_status", "founding_option", "json_option", "ledger_option", "passphrase_option", "session"]
 
 _SHORTEST_PASSPHRASE = 8  # of those typed for a new key; what guards an old one is its owner's affair
 DONE, FALSE, USAGE, UNCHECKED, REFUSED = 0, 1, 2, 3, 4
@@ -155,6 +155,7 @@ ledger_option = click.option(
     "-L", "--ledger", metavar="NAME|DIR|URL", expose_value=False, callback=_set("ledger"),
     help="The ledger: a name from your settings, a folder, or a URL. Default: $BENING_LEDGER, then your settings.",
 )  # fmt: skip
+founding_option = click.option("--founding", metavar="HEX", help="The ledger's founding, as the city has announced it.")
 passphrase_option = click.option(
     "--passphrase-file", type=click.Path(path_type=Path), expose_value=False, callback=_set("passphrase_file"),
     help="Read the passphrase of key files from this file.",
