@@ -27,12 +27,14 @@ MAY = {
     "pkcs8": BASE,
     "keyfile": BASE | {"keys", "pkcs8", "tlog"},
     "settings": BASE | {"tlog"},
-    "publisher": PURE | {"keyfile", "sqlite", "durable"},
+    "catalog": PURE | {"sqlite"},  # derived from entries; knows no home
+    "publisher": PURE | {"keyfile", "sqlite", "durable", "catalog"},
     "verifier": PURE | {"sqlite"},  # no store of the publisher's, and no private key
     "witness": PURE | {"keyfile", "sqlite"},
     "desk": PURE | {"keyfile", "sqlite"},  # no store; an index in memory, to plan an import
-    "web": PURE | {"sqlite", "publisher", "verifier", "witness", "desk", "settings"},  # no key where HTTP is answered
-    "commands": PURE | {"keyfile", "sqlite", "durable", "settings", "publisher", "verifier", "witness", "desk", "web"},
+    "remote": PURE | {"settings"},  # a ledger elsewhere, by its API
+    "web": PURE | {"sqlite", "durable", "catalog", "publisher", "verifier", "witness", "desk", "settings"},  # no key here
+    "commands": PURE | {"keyfile", "sqlite", "durable", "settings", "catalog", "publisher", "verifier", "witness", "desk", "remote", "web"},
     "cli": BASE | {"commands"},
 }
 PURE_ROOMS = ("tlog", "records", "keys", "index", "errors")

@@ -12,7 +12,6 @@ from ledger.errors import LedgerError, Reason
 from ledger.index import SCHEMA, Index
 from ledger.publisher.home import Home
 from ledger.publisher.outbox import lookup_files, policy_files, published_checkpoint, roster_file
-from ledger.publisher.signing import checkpoint_note
 from ledger.publisher.store import Store
 from ledger.publisher.tiles import check_tiles, tile_files
 from ledger.records.entry import NO_ROSTER, first_prev, parse_entry
@@ -129,7 +128,7 @@ def _check_files(store: Store) -> Iterator[Fault]:
         yield Fault("checkpoint", {"size": size, "found": out[0] if out else 0})
         return
     expected = [
-        (home.public / "checkpoint", checkpoint_note(store, size)),
+        (home.public / "checkpoint", store.checkpoint_note(size)),
         (home.public / "roster.jsonl", roster_file(store, size)),
         *policy_files(home, store.roster(size), size),
     ]

@@ -2,6 +2,7 @@
 
 bening.toml   origin, founding, the log's key files      inbox.db   pending submissions    staging/  their documents
 ledger.db     entries, heads, signatures                 public/    what anyone may read   lock      one sequencer
+search.db     the catalogue, derived from the entries
 """
 
 from __future__ import annotations
@@ -80,6 +81,11 @@ class Home:
     def inbox_db(self) -> Path:
         """Pending submissions."""
         return self.path / "inbox.db"
+
+    @property
+    def search_db(self) -> Path:
+        """The catalogue: derived, made again by ``rebuild``."""
+        return self.path / "search.db"
 
     @property
     def restore_mark(self) -> Path:

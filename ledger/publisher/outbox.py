@@ -16,7 +16,7 @@ from ledger.errors import LedgerError, StoreError
 from ledger.keyfile import LogKeys
 from ledger.publisher.documents import move_documents
 from ledger.publisher.home import Home
-from ledger.publisher.signing import checkpoint_note, sign_head
+from ledger.publisher.signing import sign_head
 from ledger.publisher.store import Store
 from ledger.publisher.tiles import check_tiles, outgrown, tile_files
 from ledger.records.entry import parse_entry
@@ -42,7 +42,7 @@ def flush(home: Home, keys: Sequence[LogKeys], now: int) -> int:
         if done == head.size and _is_out(store, done):
             return done
         write_all(store, done, head.size)
-        write_over(home.public / "checkpoint", checkpoint_note(store, head.size))
+        write_over(home.public / "checkpoint", store.checkpoint_note(head.size))
         write_files(lookup_files(store, store.index.buckets(done, head.size)), once=False)
         for folder in outgrown(home.public, done, head.size):
             remove(folder)
@@ -128,7 +128,7 @@ def lookup_files(store: Store, buckets: Sequence[tuple[str, str]]) -> Iterator[t
 
 def _is_out(store: Store, size: int) -> bool:
     path = store.home.public / "checkpoint"
-    return path.is_file() and path.read_bytes() == checkpoint_note(store, size)
+    return path.is_file() and path.read_bytes() == store.checkpoint_note(size)
 
 
 def _publish_documents(store: Store, roster: Roster, old_size: int, new_size: int) -> None:

@@ -7,7 +7,6 @@ from ledger.errors import StoreError
 from ledger.index import SCHEMA
 from ledger.publisher.home import Home
 from ledger.publisher.outbox import lookup_files, policy_files, published_checkpoint, roster_file
-from ledger.publisher.signing import checkpoint_note
 from ledger.publisher.store import Store
 from ledger.publisher.tiles import check_tiles, tile_files
 from ledger.records.entry import parse_entry
@@ -65,5 +64,5 @@ def rebuild_files(store: Store) -> None:
     check_tiles(store, size)
     write_over(home.public / "roster.jsonl", roster_file(store, size))
     write_files(policy_files(home, store.roster(size), size), once=False)
-    write_over(home.public / "checkpoint", checkpoint_note(store, size))
+    write_over(home.public / "checkpoint", store.checkpoint_note(size))
     write_files(lookup_files(store, store.index.buckets(0, size)), once=False)

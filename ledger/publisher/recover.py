@@ -17,7 +17,6 @@ from ledger.publisher.documents import stage
 from ledger.publisher.home import Home
 from ledger.publisher.outbox import lookup_files, policy_files, write_all
 from ledger.publisher.sequencer import insert_entry, tip_of
-from ledger.publisher.signing import checkpoint_note
 from ledger.publisher.store import Store
 from ledger.records.entry import Entry, parse_entry
 from ledger.records.events import ROSTER_TYPE
@@ -95,7 +94,7 @@ def _take(store: Store, mirror: Mirror) -> int:
         _keep_signatures(store, mirror.checkpoint, checkpoint.size, frontier)
     done = store.published_size()
     write_all(store, done, checkpoint.size)
-    write_over(store.home.public / "checkpoint", checkpoint_note(store, checkpoint.size))
+    write_over(store.home.public / "checkpoint", store.checkpoint_note(checkpoint.size))
     write_files(lookup_files(store, store.index.buckets(done, checkpoint.size)), once=False)
     with transaction(store.connection):
         store.connection.execute(

@@ -22,7 +22,7 @@ from ledger.tlog.cosignature import cosign_mldsa44, sign_note_ed25519
 from ledger.tlog.merkle import Frontier, leaf_hash
 from ledger.tlog.note import Note, NoteSignature, format_note
 
-__all__ = ["KeyOpener", "checkpoint_note", "open_log_keys", "sign_head"]
+__all__ = ["KeyOpener", "open_log_keys", "sign_head"]
 
 KeyOpener = Callable[[Path], bytes | None]
 _BATCH = 4096
@@ -57,18 +57,6 @@ def sign_head(home: Home, keys: Sequence[LogKeys], now: int) -> Head:
                 store.connection.execute("INSERT INTO signatures VALUES (?, ?, ?)", (head.size, name, line))
             store.connection.execute("INSERT INTO frontiers VALUES (?, ?)", (head.size, frontier.to_bytes()))
         return head
-
-
-def checkpoint_note(store: Store, size: int) -> bytes:
-    """Return the signed note of the head of ``size``, from stored rows.
-
-    Raises:
-        StoreError: there is no such signed head.
-    """
-    head, lines = store.head_at(size), store.signature_lines(size)
-    if head is None or not lines:
-        raise StoreError(f"no signed head of size {size}", code="entries-missing", start=0, end=size)
-    return format_checkpoint(Checkpoint(store.home.origin, size, head.root)) + b"\n" + b"".join(lines)
 
 
 def _recomputed(store: Store, signed: Head | None, head: Head) -> Frontier:

@@ -12,6 +12,7 @@ from ledger.publisher.home import Home
 from ledger.publisher.schema import LEDGER_VERSION, open_checked
 from ledger.records.entry import parse_entry
 from ledger.records.roster import Roster, apply_roster
+from ledger.tlog.checkpoint import Checkpoint, format_checkpoint
 from ledger.tlog.merkle import Frontier
 
 __all__ = ["Head", "Store"]
@@ -125,6 +126,17 @@ class Store:
             except LedgerError as error:
                 raise StoreError(f"entry {index}: {error}", code="entry-damaged", index=index) from None
         return roster
+
+    def checkpoint_note(self, size: int) -> bytes:
+        """Return the signed note of the head of ``size``, from stored rows.
+
+        Raises:
+            StoreError: there is no such signed head.
+        """
+        head, lines = self.head_at(size), self.signature_lines(size)
+        if head is None or not lines:
+            raise StoreError(f"no signed head of size {size}", code="entries-missing", start=0, end=size)
+        return format_checkpoint(Checkpoint(self.home.origin, size, head.root)) + b"\n" + b"".join(lines)
 
     def notes(self) -> list[tuple[str, str, str]]:
         """Return (time, what, detail) of what an operator has accepted."""

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ledger.errors import StoreError
-from ledger.publisher.signing import checkpoint_note
 from ledger.publisher.store import Store
 from ledger.tlog.merkle import prove_inclusion, root_hash
 from ledger.tlog.proof import Proof, format_proof
@@ -69,7 +68,7 @@ def check_tiles(store: Store, size: int) -> None:
 
 def make_proofs(store: Store, indexes: list[int], size: int) -> list[bytes]:
     """Return the ``.tlog-proof`` of each index, all from the one published snapshot of ``size``."""
-    note, reader = checkpoint_note(store, size), _reader(store, size)
+    note, reader = store.checkpoint_note(size), _reader(store, size)
     return [
         format_proof(Proof(index, tuple(prove_inclusion(index, size, reader)), note, store.entry(index))) for index in indexes
     ]

@@ -1,0 +1,45 @@
+"""The one place where an error becomes an HTTP status."""
+
+from __future__ import annotations
+
+from ledger.errors import (
+    AdmissionError,
+    ConflictError,
+    FetchError,
+    FormatError,
+    LedgerError,
+    NewerFormatError,
+    StoreError,
+    UsageError,
+    VerificationError,
+)
+
+__all__ = ["STATUSES", "status_of"]
+
+# By code first, where one kind of error means different things to a client.
+CODES: dict[str, int] = {
+    "not-found": 404,
+    "act-not-found": 404,
+    "gone": 410,
+    "too-long": 413,
+    "too-large": 413,
+    "unsupported-type": 415,
+    "too-many-requests": 429,
+    "busy": 503,
+}
+STATUSES: tuple[tuple[type[LedgerError], int], ...] = (
+    (AdmissionError, 422),
+    (ConflictError, 409),
+    (NewerFormatError, 422),
+    (VerificationError, 422),
+    (FormatError, 400),
+    (UsageError, 400),
+    (FetchError, 404),
+    (StoreError, 503),
+    (LedgerError, 500),
+)
+
+
+def status_of(error: LedgerError) -> int:
+    """Return the HTTP status for ``error``: 4xx is the request's fault, 503 this machine's, for a while."""
+    return CODES.get(error.code) or next(status for kind, status in STATUSES if isinstance(error, kind))

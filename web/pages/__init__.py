@@ -1,0 +1,1 @@
+"""Pages for people, Indonesian and English, complete without JavaScript."""
