@@ -24,6 +24,7 @@ MAY = {
     "index": {"errors", "keys", "records", "tlog"},
     "sqlite": {"errors"},
     "durable": {"errors"},
+    "supervise": set(),
     "pkcs8": BASE,
     "keyfile": BASE | {"keys", "pkcs8", "tlog"},
     "settings": BASE | {"tlog"},
@@ -34,7 +35,7 @@ MAY = {
     "desk": PURE | {"keyfile", "sqlite"},  # no store; an index in memory, to plan an import
     "remote": PURE | {"settings"},  # a ledger elsewhere, by its API
     "web": PURE | {"sqlite", "durable", "catalog", "publisher", "verifier", "witness", "desk", "settings"},  # no key here
-    "commands": PURE | {"keyfile", "sqlite", "durable", "settings", "catalog", "publisher", "verifier", "witness", "desk", "remote", "web"},
+    "commands": PURE | {"supervise", "keyfile", "sqlite", "durable", "settings", "catalog", "publisher", "verifier", "witness", "desk", "remote", "web"},
     "cli": BASE | {"commands"},
 }
 PURE_ROOMS = ("tlog", "records", "keys", "index", "errors")

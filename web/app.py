@@ -42,9 +42,9 @@ def create_app(home: Home) -> Flask:
 
 
 def _register(app: Flask) -> None:
-    from web import api, pages
+    from web import api, documents, pages
 
-    for one in (*pages.blueprints(), *api.blueprints()):
+    for one in (documents.blueprint, *pages.blueprints(), *api.blueprints()):
         app.register_blueprint(one)
     pages.prepare(app)
 

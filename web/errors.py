@@ -24,6 +24,8 @@ CODES: dict[str, int] = {
     "too-long": 413,
     "too-large": 413,
     "unsupported-type": 415,
+    "not-shown": 415,
+    "body-too-slow": 408,
     "too-many-requests": 429,
     "busy": 503,
 }

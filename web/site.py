@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from ledger.catalog.catalog import Catalog
+
+from ledger.errors import StoreError
 from ledger.index import Index
 from ledger.publisher.home import Home
 from ledger.publisher.store import Head, Store
@@ -39,6 +41,11 @@ class PublishedActs(Index):
         """Return the whole record that carries ``ref``."""
         return super().body(ref) if self.by_ref(ref) else None
 
+    def payload(self, index: int) -> bytes | None:
+        """Return the record's exact bytes of the published act at ``index``."""
+        row = self.connection.execute("SELECT body FROM acts WHERE idx = ? AND idx < ?", (index, self.size)).fetchone()
+        return None if row is None else str(row[0]).encode("utf-8")
+
     def _many(self, where: str, values: Sequence[object]) -> list[Act]:
         return [act for act in super()._many(where, values) if act.index < self.size]
 
@@ -56,7 +63,8 @@ class Reading:
     def head(self) -> Head:
         """The published head: its root, and the time of its last entry."""
         head = self.store.head_at(self.size)
-        assert head is not None, "a published size has a head"
+        if head is None:
+            raise StoreError(f"no head of size {self.size}", code="entries-missing", start=0, end=self.size)
         return head
 
     @functools.cached_property

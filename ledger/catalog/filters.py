@@ -9,7 +9,7 @@ API, in exports and in feeds, so a saved search is a feed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ledger.errors import UsageError
@@ -22,6 +22,12 @@ SORTS = ("-recorded", "recorded", "-signed", "signed", "-value", "value")
 _SINGLE = ("q", "since", "until", "sort")
 _MOST_VALUES = 32
 _LONGEST = 400
+_RIGHT: dict[str, Callable[[str], bool]] = {
+    "sort": lambda value: value in SORTS,
+    "year": lambda value: re.fullmatch("[0-9]{4}", value, re.ASCII) is not None,
+    "since": lambda value: date_of(value) is not None,
+    "until": lambda value: date_of(value) is not None,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +66,7 @@ class Filter:
 
     @staticmethod
     def _check(name: str, values: Sequence[str]) -> None:
-        known = {"sort": lambda value: value in SORTS, "year": lambda value: bool(re.fullmatch("[0-9]{4}", value, re.ASCII))}
-        known["since"] = known["until"] = lambda value: date_of(value) is not None
-        most = _MOST_VALUES if name in FACETS else 1
-        right = known.get(name, lambda value: value.isprintable())
+        most, right = _MOST_VALUES if name in FACETS else 1, _RIGHT.get(name, str.isprintable)
         if len(values) > most or any(len(value) > _LONGEST or not right(value) for value in values):
             raise UsageError(f"{name}={values[0][:60]!r}", code="bad-filter", name=name, value=values[0][:60])
 

@@ -5,8 +5,10 @@ Names come from hashes only. A document is hashed while it is read, and once mor
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,7 +17,7 @@ from ledger.durable import check_free_space, make_folder, sync_folder
 from ledger.errors import AdmissionError, Reason, StoreError
 from ledger.publisher.home import Home
 
-__all__ = ["judge_documents", "move_documents", "stage", "sweep"]
+__all__ = ["Upload", "judge_documents", "move_documents", "stage", "sweep"]
 
 _CHUNK = 1 << 20
 
@@ -88,22 +90,69 @@ def _opened(source: Path) -> BinaryIO:
 
 def _stage_one(home: Home, sha256: str, name: str, file: BinaryIO) -> None:
     check_free_space(home.staging, os.fstat(file.fileno()).st_size)
-    beside = home.staging / f".{sha256}.{os.getpid()}"
-    found = hashlib.sha256()
-    try:
-        with open(beside, "wb") as copy:
+    with Upload(home) as upload:
+        try:
             while chunk := file.read(_CHUNK):
-                found.update(chunk)
-                copy.write(chunk)
-            copy.flush()
-            os.fsync(copy.fileno())
-        if found.hexdigest() != sha256:
+                upload.write(chunk)
+        except OSError as error:
+            raise upload.trouble(error) from None
+        if upload.sha256 != sha256:
             raise AdmissionError([Reason("document-changed", "", {"name": name, "sha256": sha256[:16]})])
-        os.replace(beside, home.staged(sha256))
-    except OSError as error:
-        raise StoreError(f"{beside}: {error}", code="cannot-write", path=str(home.staging), problem=str(error)) from None
-    finally:
-        beside.unlink(missing_ok=True)
+        upload.keep()
+
+
+class Upload:
+    """One document on its way into ``staging/``: hashed while it is written, and gone again unless it is kept.
+
+    Raises (all methods):
+        StoreError: the disk is full or refuses.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self.home, self.size = home, 0
+        self._beside = home.staging / f".{secrets.token_hex(16)}"
+        self._found = hashlib.sha256()
+        try:
+            self._file = open(self._beside, "xb", buffering=0)  # noqa: SIM115 (closed by ``__exit__``)
+        except OSError as error:
+            raise self.trouble(error) from None
+
+    def __enter__(self) -> Upload:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._beside.unlink(missing_ok=True)
+
+    @property
+    def sha256(self) -> str:
+        """The hex SHA-256 of what has been written so far."""
+        return self._found.hexdigest()
+
+    def write(self, data: bytes) -> None:
+        """Write the next piece."""
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            raise self.trouble(error) from None
+        self._found.update(data)
+        self.size += len(data)
+
+    def keep(self) -> None:
+        """Make the document durable under its hash; its name is durable once the folder is synced (``stage``, or the caller)."""
+        try:
+            os.fsync(self._file.fileno())
+            os.replace(self._beside, self.home.staged(self.sha256))
+        except OSError as error:
+            raise self.trouble(error) from None
+
+    def trouble(self, error: OSError) -> StoreError:
+        """Return what an error of the disk means here."""
+        code = "disk-full" if error.errno == errno.ENOSPC else "cannot-write"
+        values = {"path": str(self.home.staging), "problem": str(error.strerror), "free": 0}
+        return StoreError(f"{self._beside}: {error}", code=code, **values)
 
 
 def _hash(path: Path) -> str:

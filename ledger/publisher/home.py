@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -103,21 +105,32 @@ class Home:
     @contextlib.contextmanager
     def lock(self) -> Iterator[bool]:
         """Hold the home for one sequencer; yields False, without waiting, where another one runs."""
-        import fcntl
-
         try:
             handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise StoreError(f"{self.path}: {error}", code="cannot-write", path=str(self.path), problem=str(error)) from None
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+            yield _locked(handle)
         finally:
             os.close(handle)
+
+    def is_sequenced(self) -> bool:
+        """Tell whether some process is the sequencer just now."""
+        with self.lock() as ours:
+            return not ours
+
+
+def _locked(handle: int) -> bool:
+    """Take the lock; again for a moment, as ``is_sequenced`` in another process may hold it for that long."""
+    import fcntl
+
+    for pause in (0.002, 0.005, 0.01, 0):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(pause)
+    return False
 
 
 def format_settings(origin: str, founding: str, log_keys: list[str], url: str | None = None) -> str:
@@ -138,12 +151,19 @@ def format_settings(origin: str, founding: str, log_keys: list[str], url: str | 
 
 
 def add_log_key(home: Home, file: Path) -> None:
-    """Name one more of the log's key files in ``bening.toml``."""
+    """Name one more of the log's key files in ``bening.toml``; everything else in it stays as it is.
+
+    Raises:
+        StoreError: ``bad-settings``: the line of the keys is not there as it was written.
+    """
     from ledger.durable import write_over
 
-    keys = [str(one) for one in (*home.log_keys, file.absolute())]
-    text = format_settings(home.origin, home.founding, list(dict.fromkeys(keys)), home.url)
-    write_over(home.path / "bening.toml", text.encode("utf-8"))
+    path = home.path / "bening.toml"
+    keys = ", ".join(_quoted(str(one)) for one in dict.fromkeys((*home.log_keys, file.absolute())))
+    text, count = re.subn(r"(?m)^keys = \[.*\]$", lambda _: f"keys = [{keys}]", path.read_text("utf-8"))
+    if count != 1:
+        raise StoreError(f"{path}: keys", code="bad-settings", path=str(path), problem="[log] keys")
+    write_over(path, text.encode("utf-8"))
 
 
 def _quoted(text: str) -> str:

@@ -65,6 +65,16 @@ class Inbox:
         row = self.connection.execute("SELECT state, reasons FROM submissions WHERE n = ?", (n,)).fetchone()
         return (row[0], _load(row[1])) if row else ("unknown", ())
 
+    def settled(self, rows: Sequence[int]) -> dict[int, tuple[Reason, ...]]:
+        """Return the reasons (none: integrated) of those of ``rows`` that no longer wait."""
+        if not rows:
+            return {}
+        found = self.connection.execute(
+            "SELECT n, state, reasons FROM submissions WHERE n BETWEEN ? AND ? AND state != 'pending'", (min(rows), max(rows))
+        )
+        wanted = set(rows)
+        return {n: _load(reasons) for n, _, reasons in found.fetchall() if n in wanted}
+
     def state_of_act(self, act_id: str) -> tuple[str, tuple[Reason, ...]]:
         """Return what became of the newest submission of an act, by its id; ``unknown`` where none is kept."""
         row = self.connection.execute(

@@ -1,0 +1,98 @@
+"""Child processes under one parent: whichever dies is started again, and all end when the parent does.
+
+A child that keeps dying is started again after 0.2 s, 0.4 s … 30 s; one that has lived a minute starts from there again.
+On Linux the kernel ends the children even where the parent was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+__all__ = ["Child", "end_with_parent", "supervise"]
+
+_FIRST, _LONGEST, _SETTLED = 0.2, 30.0, 60.0
+_GRACE = 20.0
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Child:
+    """A process to keep running: ``start`` starts it; ``must``: if its first start fails at once, everything ends."""
+
+    name: str
+    start: Callable[[], subprocess.Popen[bytes]]
+    must: bool = False
+    process: subprocess.Popen[bytes] | None = None
+    began: float = 0.0
+    wait: float = _FIRST
+    again: float = 0.0
+    starts: int = field(default=0)
+
+    def run(self) -> None:
+        """Start it, now."""
+        self.process, self.began = self.start(), time.monotonic()
+        self.starts += 1
+
+
+def supervise(children: Sequence[Child], stopping: threading.Event, *, tell: Callable[[str, int, float], None]) -> int:
+    """Keep ``children`` running until ``stopping``; ``tell`` hears name, status and pause of each that ended. Return a status.
+
+    0 where it was stopped; the status of a ``must`` child that never came up.
+    """
+    try:
+        for child in children:
+            child.run()
+        while not stopping.wait(0.1):
+            for child in children:
+                status = _look_after(child, tell)
+                if status is not None:
+                    return status
+        return 0
+    finally:
+        _stop(children)
+
+
+def _look_after(child: Child, tell: Callable[[str, int, float], None]) -> int | None:
+    now = time.monotonic()
+    if child.process is None:
+        if now >= child.again:
+            child.run()
+        return None
+    status = child.process.poll()
+    if status is None:
+        return None
+    if child.must and child.starts == 1 and status > 0 and now - child.began < 5:
+        return status
+    child.wait = _FIRST if now - child.began > _SETTLED else min(_LONGEST, child.wait * 2)
+    child.process, child.again = None, now + child.wait
+    tell(child.name, status, child.wait)
+    return None
+
+
+def _stop(children: Sequence[Child]) -> None:
+    """Ask all to end, and wait; whoever does not is killed."""
+    running = [child.process for child in children if child.process is not None and child.process.poll() is None]
+    for process in reversed(running):
+        process.terminate()
+    until = time.monotonic() + _GRACE
+    for process in running:
+        try:
+            process.wait(max(0.1, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def end_with_parent() -> None:
+    """Ask the kernel to end this process when its parent is gone; called in the child, before it begins."""
+    with contextlib.suppress(OSError, AttributeError):
+        if sys.platform == "linux":
+            ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,278 @@
+"""``POST /api/v1/acts``: taking acts in from officials' software, and answering with their proofs.
+
+    1 limits                     by address, by number at once, by length
+    2 envelopes                  the first parts of the form, judged before a byte of a document is taken
+    3 documents                  streamed into staging under their hash; only those that an envelope names
+    4 inbox, then the answer     201 published, with proofs · 202 still waiting · 422 refused, with every reason
+
+Who sends is known by the signatures alone. A submission may be sent again at any time: the act's id decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ledger.durable import check_free_space, sync_folder
+from ledger.errors import AdmissionError, FormatError, Reason, UsageError
+from ledger.publisher.documents import Upload
+from ledger.publisher.home import Home
+from ledger.records.entry import format_time
+from ledger.records.envelope import MAX_ENVELOPE, Envelope, load_envelope
+from ledger.records.record import RECORD_TYPE, Record, parse_record
+from ledger.words import say, say_reason
+from web.front.form import Event, read_body, read_form
+from web.front.http import Receive, Scope, header
+from web.front.judging import judge_early
+from web.front.publishing import Fate, Publishing
+from web.front.staging import Reservation, Staging
+from web.settings import WebSettings
+from web.site import Site
+
+__all__ = ["MOST_ACTS", "Answer", "Intake", "dump"]
+
+MOST_ACTS = 100
+PATIENCE = 10.0
+_IN_MEMORY = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status, headers and JSON value of an answer; ``welcome``: everything sent was signed as it must be."""
+
+    status: int
+    value: dict[str, Any]
+    headers: tuple[tuple[str, str], ...] = ()
+    welcome: bool = True
+
+
+@dataclass(slots=True)
+class _Parcel:
+    """One request as far as it has been read."""
+
+    envelopes: list[Envelope] = field(default_factory=list)
+    records: list[Record | None] = field(default_factory=list)
+    wanted: dict[str, int] = field(default_factory=dict)  # documents named and not here yet: size by hash
+
+    @property
+    def named(self) -> dict[str, int]:
+        """All documents that the records name: size by hash. One that is here already may be sent again."""
+        return {one["sha256"]: one["size"] for record in self.records if record for one in record.documents}
+
+
+class Intake:
+    """Takes submissions for one ledger."""
+
+    def __init__(self, home: Home, site: Site, settings: WebSettings, publishing: Publishing) -> None:
+        self.home, self.site, self.settings, self.publishing = home, site, settings, publishing
+        self.staging = Staging(home, settings.staging_quota)
+
+    async def __call__(self, scope: Scope, receive: Receive, lang: str) -> Answer:
+        """Take one request.
+
+        Raises:
+            LedgerError: what the request did wrong, or why nothing can be taken just now; nothing was kept.
+        """
+        limit = self.settings.most_upload
+        declared = header(scope, b"content-length") or "0"
+        if declared.isascii() and declared.isdecimal() and int(declared) > limit:
+            raise FormatError("too long", code="too-long", size=int(declared), limit=limit)
+        await asyncio.to_thread(check_free_space, self.home.path)
+        content_type, chunks = header(scope, b"content-type") or "", read_body(receive, limit)
+        parcel, refused = _Parcel(), list[list[Reason]]()
+        async with self.staging.reservation() as reservation:
+            if content_type.partition(";")[0].strip().lower() == "application/json":
+                body = b"".join([chunk async for chunk in _capped(chunks, MAX_ENVELOPE)])
+                self._add_envelope(parcel, body)
+                refused = await self._judge(parcel, reservation)
+            elif content_type.partition(";")[0].strip().lower() == "multipart/form-data":
+                refused = await self._read(parcel, read_form(content_type, chunks), reservation)
+            else:
+                raise UsageError("neither a form nor JSON", code="unsupported-type", found=content_type[:80])
+            if not any(refused) and parcel.wanted:
+                refused = _without_documents(parcel)
+            if any(refused):
+                return _refusal(parcel, refused, lang, welcome=not _is_unsigned(refused))
+            fates = await self.publishing.submit(parcel.envelopes)
+        await asyncio.wait(fates, timeout=_patience(scope))
+        return _answer(parcel, fates, lang)
+
+    # -- reading
+
+    async def _read(self, parcel: _Parcel, events: AsyncIterator[Event], reservation: Reservation) -> list[list[Reason]]:
+        """Read a form: envelopes first; documents only once nothing speaks against the envelopes."""
+        judged: list[list[Reason]] | None = None
+        async for kind, name in events:
+            if kind != "begin":
+                raise FormatError("data outside a part", code="bad-form")
+            if name == b"envelope" and judged is None:
+                self._add_envelope(parcel, await _part(events, MAX_ENVELOPE))
+            elif name == b"document":
+                judged = judged if judged is not None else await self._judge(parcel, reservation)
+                if any(judged):
+                    return judged
+                await self._take_document(parcel, events)
+            else:
+                raise FormatError(f"a part {name!r} here", code="bad-form")
+        if judged is not None:
+            await asyncio.to_thread(sync_folder, self.home.staging)
+        return judged if judged is not None else await self._judge(parcel, reservation)
+
+    def _add_envelope(self, parcel: _Parcel, data: bytes) -> None:
+        if len(parcel.envelopes) >= MOST_ACTS:
+            raise UsageError("too many acts", code="too-many-acts", limit=MOST_ACTS)
+        envelope = load_envelope(data)
+        record = parse_record(envelope.payload) if envelope.payload_type == RECORD_TYPE else None
+        parcel.envelopes.append(envelope)
+        parcel.records.append(record)
+
+    async def _judge(self, parcel: _Parcel, reservation: Reservation) -> list[list[Reason]]:
+        """Judge what was sent against the published state, and make room for the documents that are missing."""
+        if not parcel.envelopes:
+            raise FormatError("no envelope", code="bad-form")
+        now = format_time(int(time.time()))
+        reasons, wanted = await asyncio.to_thread(judge_early, self.site, parcel.envelopes, parcel.records, now)
+        if not any(reasons):
+            size, limit = sum(wanted.values()), self.settings.most_upload
+            if size > limit:
+                raise FormatError("documents too long", code="too-long", size=size, limit=limit)
+            await reservation.make_room(size)
+            parcel.wanted = wanted
+        return reasons
+
+    async def _take_document(self, parcel: _Parcel, events: AsyncIterator[Event]) -> None:
+        """Stream one document into staging; short ones are gathered, so that each costs one trip to a thread."""
+        named = parcel.named
+        largest = max(named.values(), default=0)
+        gathered = bytearray()
+        upload: Upload | None = None
+        try:
+            async for kind, data in events:
+                if kind == "end":
+                    break
+                gathered += data
+                if (upload.size if upload else 0) + len(gathered) > largest:
+                    raise AdmissionError([Reason("document-not-named", "documents", {"sha256": "…"})])
+                if len(gathered) > _IN_MEMORY:
+                    upload = upload or Upload(self.home)
+                    await asyncio.to_thread(upload.write, bytes(gathered))
+                    gathered.clear()
+            await asyncio.to_thread(_finish, self.home, upload, bytes(gathered), named, parcel.wanted)
+        finally:
+            if upload is not None:
+                await asyncio.to_thread(upload.__exit__)
+
+
+def _finish(home: Home, upload: Upload | None, rest: bytes, named: dict[str, int], wanted: dict[str, int]) -> None:
+    """Keep a document that an envelope names, unless it is here already; any other one is refused.
+
+    Raises:
+        AdmissionError: ``document-not-named``.
+    """
+    with upload or Upload(home) as one:
+        one.write(rest)
+        if named.get(one.sha256) != one.size:
+            raise AdmissionError([Reason("document-not-named", "documents", {"sha256": one.sha256[:16]})])
+        if wanted.pop(one.sha256, None) is not None:
+            one.keep()
+
+
+async def _part(events: AsyncIterator[Event], limit: int) -> bytes:
+    data = bytearray()
+    async for kind, piece in events:
+        if kind == "end":
+            return bytes(data)
+        data += piece
+        if len(data) > limit:
+            raise FormatError("a part is too long", code="too-long", size=len(data), limit=limit)
+    raise FormatError("a part does not end", code="bad-form")
+
+
+async def _capped(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
+    total = 0
+    async for chunk in chunks:
+        total += len(chunk)
+        if total > limit:
+            raise FormatError(f"more than {limit} bytes", code="too-long", size=total, limit=limit)
+        yield chunk
+
+
+# -- answering
+
+
+def _without_documents(parcel: _Parcel) -> list[list[Reason]]:
+    """Name each document that was neither sent nor is here."""
+    found = []
+    for record in parcel.records:
+        named = enumerate(record.data["documents"] if record else ())
+        found.append([
+            Reason("document-missing", f"documents[{n}]", {"name": one["name"], "sha256": one["sha256"][:16]})
+            for n, one in named if one.get("sha256") in parcel.wanted
+        ])  # fmt: skip
+    return found
+
+
+def _is_unsigned(refused: list[list[Reason]]) -> bool:
+    codes = {one.code for reasons in refused for one in reasons}
+    return bool(codes & {"bad-signature", "key-not-enrolled", "signer-is-not-authority", "too-few-authority-signatures"})
+
+
+def _refusal(parcel: _Parcel, refused: list[list[Reason]], lang: str, *, welcome: bool) -> Answer:
+    """Nothing of a request is taken when one of its acts is refused before the inbox; the others may be sent again."""
+    acts = []
+    for act, reasons in zip(_acts(parcel), refused, strict=True):
+        acts.append({**act, "state": "refused" if reasons else "not-taken", "reasons": _told(reasons, lang)})
+    return Answer(422, _sentence("admission", lang) | {"acts": acts}, welcome=welcome)
+
+
+def _answer(parcel: _Parcel, fates: list[asyncio.Future[Fate]], lang: str) -> Answer:
+    acts = []
+    for act, future in zip(_acts(parcel), fates, strict=True):
+        if not future.done():
+            acts.append({**act, "state": "waiting", "status": f"/api/v1/acts/{act['id']}"})
+            continue
+        fate = future.result()  # raises what kept it from being published
+        if fate.reasons:
+            acts.append({**act, "state": "refused", "reasons": _told(fate.reasons, lang)})
+        else:
+            proof = (fate.proof or b"").decode("ascii")
+            acts.append({**act, "index": fate.index, "state": "published", "already": fate.already, "proof": proof})
+    states = {one["state"] for one in acts}
+    if "refused" in states:
+        return Answer(422, _sentence("admission", lang) | {"acts": acts})
+    if "waiting" in states:
+        return Answer(202, {"acts": acts}, (("Location", acts[0].get("status", "")), ("Retry-After", "2")))
+    return Answer(201, {"acts": acts}, (("Location", f"/api/v1/records/{acts[0]['index']}"),))
+
+
+def _acts(parcel: _Parcel) -> list[dict[str, Any]]:
+    pairs = zip(parcel.envelopes, parcel.records, strict=True)
+    return [{"id": envelope.id, "ref": record.ref if record else None} for envelope, record in pairs]
+
+
+def _told(reasons: Any, lang: str) -> list[dict[str, str]]:
+    return [{"code": one.code, "path": one.path, "sentence": say_reason(one, lang)} for one in reasons]
+
+
+def _sentence(code: str, lang: str) -> dict[str, Any]:
+    return {"error": code, "sentence": say(f"error.{code}", lang), "detail": "", "reasons": []}
+
+
+def _patience(scope: Scope) -> float:
+    """Return how long to wait for publication: ``Prefer: wait=N`` or ``respond-async`` (RFC 7240)."""
+    wish = header(scope, b"prefer") or ""
+    if "respond-async" in wish:
+        return 0.0
+    found = re.search(r"wait=([0-9]{1,3})", wish, re.ASCII)
+    return min(30.0, float(found[1])) if found else PATIENCE
+
+
+def dump(value: dict[str, Any]) -> bytes:
+    """Return the JSON bytes of an answer."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8")
+

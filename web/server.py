@@ -1,0 +1,83 @@
+"""The web process: one event loop, served by granian (its Rust side reads and writes the sockets)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ledger.errors import StoreError, UsageError
+from ledger.publisher.home import Home
+from web.front.asgi import create_front
+from web.front.journal import Journal
+
+__all__ = ["parse_listen", "serve"]
+
+_HEADERS_WITHIN = 10_000  # milliseconds; a client that sends its headers more slowly is left
+
+
+def serve(home: Home, listen: str, *, started: Callable[[str], None] | None = None) -> None:
+    """Answer HTTP at ``listen`` until SIGTERM or SIGINT; ``started`` is told the address.
+
+    Raises:
+        UsageError: ``bad-listen``.
+        StoreError: ``cannot-listen``: the address is taken or not ours.
+    """
+    host, port, socket_path = parse_listen(listen)
+    if socket_path is None:
+        _check_free(host, port, listen)
+    front = create_front(home, Journal())
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    asyncio.run(_serve(front, host, port, socket_path, lambda: started and started(listen)))
+
+
+async def _serve(front: Any, host: str, port: int, socket_path: Path | None, started: Callable[[], Any]) -> None:
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
+    from granian.server.embed import Server
+
+    logging.getLogger("_granian").setLevel(logging.ERROR)
+    server = Server(
+        front, host, port, socket_path, interface=Interfaces.ASGI, http=HTTPModes.http1, websockets=False, backlog=1024,
+        backpressure=2048, http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_WITHIN), log_enabled=False,
+    )  # fmt: skip
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    loop.call_later(0.1, started)
+    await server.serve()
+
+
+def parse_listen(text: str) -> tuple[str, int, Path | None]:
+    """Return host, port and socket path of ``HOST:PORT``, ``[IPv6]:PORT`` or ``unix:PATH``.
+
+    Raises:
+        UsageError: ``bad-listen``.
+    """
+    if text.startswith("unix:/"):
+        return "", 0, Path(text.removeprefix("unix:"))
+    found = re.fullmatch(r"(?:\[([0-9a-fA-F:]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})", text, re.ASCII)
+    if not found or not 0 < int(found[3]) < 65536:
+        raise UsageError(f"{text!r} is no address", code="bad-listen", value=text[:80])
+    return found[1] or found[2], int(found[3]), None
+
+
+def _check_free(host: str, port: int, listen: str) -> None:
+    """Refuse an address that is taken before anything is started."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        problem = error.strerror or str(error)
+        raise StoreError(f"{listen}: {error}", code="cannot-listen", listen=listen, problem=problem) from None
