@@ -53,7 +53,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A later act that did something to one: ``type`` is the relation; ``undone`` if that act was itself annulled or replaced."""
+    """A later act that did something to one: ``type`` is the relation; ``undone`` if that act itself no longer counts."""
 
     type: str
     act: Act
@@ -135,26 +135,29 @@ def judge_record(roster: Roster, acts: Acts, envelope: Envelope, *, time: str) -
 
 def changes_to(acts: Acts, ref: str) -> list[Change]:
     """Return what later acts did to ``ref``, oldest first."""
-    return [Change(kind, act, _is_undone(acts, act.ref)) for kind, act in acts.relating_to(ref)]
+    return [Change(kind, act, _is_undone(acts, kind, act.ref)) for kind, act in acts.relating_to(ref)]
 
 
-def _is_undone(acts: Acts, ref: str) -> bool:
-    """Tell whether ``ref`` was annulled or replaced by an act that is not itself undone.
+def _is_undone(acts: Acts, kind: str, ref: str) -> bool:
+    """Tell whether what ``ref`` did by ``kind`` no longer counts: annulled or replaced by an act that itself counts.
 
+    A replacement that was itself replaced has still replaced: only its annulment brings back what stood before it.
     An explicit stack and each act once: neither a long chain nor a dense web of annulments can exhaust a reader.
     """
-    undoers: dict[str, list[Act]] = {}
+    undoers: dict[str, list[tuple[str, Act]]] = {}
     waiting = [ref]
     while waiting:
         one = waiting.pop()
         if one not in undoers:
-            undoers[one] = [act for kind, act in acts.relating_to(one) if kind in UNDOING]
-            waiting.extend(act.ref for act in undoers[one])
-    place = {act.ref: act.index for found in undoers.values() for act in found}
-    undone: dict[str, bool] = {}
+            undoers[one] = [(how, act) for how, act in acts.relating_to(one) if how in UNDOING]
+            waiting.extend(act.ref for _, act in undoers[one])
+    place = {act.ref: act.index for found in undoers.values() for _, act in found}
+    annulled: dict[str, bool] = {}
+    gone: dict[str, bool] = {}
     for one in sorted(undoers, key=lambda known: place.get(known, -1), reverse=True):
-        undone[one] = any(not undone[act.ref] for act in undoers[one])
-    return undone[ref]
+        annulled[one] = any(how == "annuls" and not gone[act.ref] for how, act in undoers[one])
+        gone[one] = annulled[one] or any(how == "corrects" and not annulled[act.ref] for how, act in undoers[one])
+    return annulled[ref] if kind == "corrects" else gone[ref]
 
 
 class _Signers:

@@ -353,6 +353,27 @@ def test_an_annulment_that_was_annulled(city: City) -> None:
     assert [one.undone for one in changes_to(city.acts, base.ref)] == [True]
 
 
+def test_a_replacement_that_was_replaced(city: City) -> None:
+    """Whoever was replaced stays replaced when the replacement is replaced too, and until it is annulled."""
+    base, _ = city.publish()
+    first, _ = city.publish(relations=relates("corrects", base, reason="salah"))
+    second, _ = city.publish(relations=relates("corrects", first, reason="salah lagi"))
+    assert [one.undone for one in changes_to(city.acts, base.ref)] == [False]
+    city.publish(relations=relates("annuls", second))
+    assert [one.undone for one in changes_to(city.acts, base.ref)] == [False]
+    city.publish(relations=relates("annuls", first))
+    assert [one.undone for one in changes_to(city.acts, base.ref)] == [True]
+
+
+def test_a_change_whose_correction_was_corrected(city: City) -> None:
+    """A revocation that was replaced does not come back when the replacement is replaced once more."""
+    base, _ = city.publish()
+    revocation, _ = city.publish(relations=relates("revokes", base))
+    first, _ = city.publish(relations=relates("corrects", revocation, reason="salah"))
+    city.publish(relations=relates("corrects", first, reason="salah lagi"))
+    assert [one.undone for one in changes_to(city.acts, base.ref)] == [True]
+
+
 def test_a_web_of_annulments_ends(city: City) -> None:
     """Annulments of annulments, each of all before: answered at once, not in two to the power of their number."""
     base, _ = city.publish()
