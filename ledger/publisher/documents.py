@@ -5,6 +5,7 @@ Names come from hashes only. A document is hashed while it is read, and once mor
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -75,9 +76,10 @@ def sweep(home: Home, *, keep: set[str], older_than: float) -> int:
     """Remove staged documents that no pending act needs and that are older than a POSIX time; return how many."""
     swept = 0
     for path in home.staging.iterdir() if home.staging.is_dir() else ():
-        if path.name not in keep and path.stat().st_mtime < older_than:
-            path.unlink(missing_ok=True)
-            swept += 1
+        with contextlib.suppress(FileNotFoundError):  # an upload that ended meanwhile
+            if path.name not in keep and path.stat().st_mtime < older_than:
+                path.unlink()
+                swept += 1
     return swept
 
 

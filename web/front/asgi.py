@@ -133,7 +133,7 @@ class Front:
 
     async def _send(self, scope: Scope, send: Send, whole: tuple[int, Headers, bytes]) -> None:
         """Send Flask's answer; one that only names a file (``X-Bening-File``) is sent from the file."""
-        status, headers, _ = whole
+        _, headers, _ = whole
         named = next((value.decode() for name, value in headers if name == _FILE), None)
         if named is None:
             await answer(send, whole, head=scope["method"] == "HEAD")
@@ -144,13 +144,17 @@ class Front:
         await send_known(scope, send, named, [*kept, (b"etag", etag.encode())], etag, size)
 
     async def _take(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
-        """Take a submission. Whoever sends what is refused for its signatures, or is malformed, may do so only so often."""
+        """Take a submission. What is malformed or wrongly signed costs its sender a token, what stands already a tenth."""
         lang = choose(_query_lang(scope), header(scope, b"accept-language"))
-        self.refusals.take(whose(address))
+        self.refusals.check(whose(address))
         with self.intake_gate.enter():
-            found = await self.intake(scope, receive, lang)
-        if found.welcome:
-            self.refusals.give_back(whose(address))
+            try:
+                found = await self.intake(scope, receive, lang)
+            except LedgerError as error:
+                if status_of(error) < 500:
+                    self.refusals.charge(whose(address), 1)
+                raise
+        self.refusals.charge(whose(address), found.cost)
         headers = [_JSON, ("Cache-Control", "no-store"), *found.headers, *_safe(scope)]
         await respond(send, found.status, encode(headers), dump(found.value))
 

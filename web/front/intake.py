@@ -39,16 +39,17 @@ __all__ = ["MOST_ACTS", "Answer", "Intake", "dump"]
 MOST_ACTS = 100
 PATIENCE = 10.0
 _IN_MEMORY = 256 * 1024
+_KNOWN = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status, headers and JSON value of an answer; ``welcome``: everything sent was signed as it must be."""
+    """Status, headers and JSON value of an answer; ``cost``: what it takes of the patience with its sender."""
 
     status: int
     value: dict[str, Any]
     headers: tuple[tuple[str, str], ...] = ()
-    welcome: bool = True
+    cost: float = 0.0
 
 
 @dataclass(slots=True)
@@ -97,7 +98,7 @@ class Intake:
             if not any(refused) and parcel.wanted:
                 refused = _without_documents(parcel)
             if any(refused):
-                return _refusal(parcel, refused, lang, welcome=not _is_unsigned(refused))
+                return _refusal(parcel, refused, lang, cost=float(_is_unsigned(refused)))
             fates = await self.publishing.submit(parcel.envelopes)
         await asyncio.wait(fates, timeout=_patience(scope))
         return _answer(parcel, fates, lang)
@@ -222,12 +223,12 @@ def _is_unsigned(refused: list[list[Reason]]) -> bool:
     return bool(codes & {"bad-signature", "key-not-enrolled", "signer-is-not-authority", "too-few-authority-signatures"})
 
 
-def _refusal(parcel: _Parcel, refused: list[list[Reason]], lang: str, *, welcome: bool) -> Answer:
+def _refusal(parcel: _Parcel, refused: list[list[Reason]], lang: str, *, cost: float) -> Answer:
     """Nothing of a request is taken when one of its acts is refused before the inbox; the others may be sent again."""
     acts = []
     for act, reasons in zip(_acts(parcel), refused, strict=True):
         acts.append({**act, "state": "refused" if reasons else "not-taken", "reasons": _told(reasons, lang)})
-    return Answer(422, _sentence("admission", lang) | {"acts": acts}, welcome=welcome)
+    return Answer(422, _sentence("admission", lang) | {"acts": acts}, cost=cost)
 
 
 def _answer(parcel: _Parcel, fates: list[asyncio.Future[Fate]], lang: str) -> Answer:
@@ -240,14 +241,15 @@ def _answer(parcel: _Parcel, fates: list[asyncio.Future[Fate]], lang: str) -> An
         if fate.reasons:
             acts.append({**act, "state": "refused", "reasons": _told(fate.reasons, lang)})
         else:
-            proof = (fate.proof or b"").decode("ascii")
+            proof = (fate.proof or b"").decode("utf-8")
             acts.append({**act, "index": fate.index, "state": "published", "already": fate.already, "proof": proof})
     states = {one["state"] for one in acts}
     if "refused" in states:
         return Answer(422, _sentence("admission", lang) | {"acts": acts})
     if "waiting" in states:
         return Answer(202, {"acts": acts}, (("Location", acts[0].get("status", "")), ("Retry-After", "2")))
-    return Answer(201, {"acts": acts}, (("Location", f"/api/v1/records/{acts[0]['index']}"),))
+    known = all(one["already"] for one in acts)
+    return Answer(201, {"acts": acts}, (("Location", f"/api/v1/records/{acts[0]['index']}"),), cost=_KNOWN if known else 0.0)
 
 
 def _acts(parcel: _Parcel) -> list[dict[str, Any]]:

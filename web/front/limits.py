@@ -24,21 +24,29 @@ class Buckets:
         self.rate, self.burst, self.most, self.now = rate, burst, most, now
         self._found: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, whose: str, cost: float = 1) -> None:
-        """Take ``cost`` tokens.
+    def take(self, whose: str) -> None:
+        """Take one token.
 
         Raises:
             UsageError: ``too-many-requests``, with ``retry_after`` in seconds.
         """
-        tokens = self._tokens(whose)
-        if tokens < cost:
-            wait = int((cost - tokens) / self.rate) + 1
-            raise UsageError("too many requests", code="too-many-requests", retry_after=wait)
-        self._keep(whose, tokens - cost)
+        self.check(whose)
+        self.charge(whose, 1)
 
-    def give_back(self, whose: str, cost: float = 1) -> None:
-        """Return tokens that were taken for what turned out to be welcome."""
-        self._keep(whose, min(self.burst, self._tokens(whose) + cost))
+    def check(self, whose: str) -> None:
+        """Accept whoever has a token left.
+
+        Raises:
+            UsageError: ``too-many-requests``.
+        """
+        tokens = self._tokens(whose)
+        if tokens < 1:
+            wait = int((1 - tokens) / self.rate) + 1
+            raise UsageError("too many requests", code="too-many-requests", retry_after=wait)
+
+    def charge(self, whose: str, cost: float) -> None:
+        """Take ``cost`` tokens for what has been done already, as far as there are any."""
+        self._keep(whose, max(0.0, self._tokens(whose) - cost))
 
     def _tokens(self, whose: str) -> float:
         tokens, then = self._found.get(whose, (self.burst, self.now()))

@@ -163,11 +163,13 @@ class Publishing:
             self._wake.wait(_LOOK)
 
     def _look(self, inbox: Inbox, store: Store) -> None:
+        """Tell what has been settled; what could not be told is looked at again."""
         settled = inbox.settled(list(self._watched))
         if settled:
+            self._promise(store, {self._watched[row]: reasons for row, reasons in settled.items()})
             with self._lock:
-                found = {self._watched.pop(row): reasons for row, reasons in settled.items()}
-            self._promise(store, found)
+                for row in settled:
+                    del self._watched[row]
 
     def _promise(self, store: Store, found: dict[_Order, tuple[Reason, ...]], *, already: bool = False) -> None:
         """Tell each one's fate; all proofs are of one published checkpoint."""
