@@ -10,6 +10,7 @@ from pathlib import Path
 from ledger.durable import check_free_space, make_folder, sync_folder, write_over
 from ledger.errors import AdmissionError, StoreError
 from ledger.keyfile import load_log_keys
+from ledger.publisher.catalogue import keep_catalogue
 from ledger.publisher.clock import Clock
 from ledger.publisher.home import Home, format_settings
 from ledger.publisher.outbox import flush
@@ -107,3 +108,4 @@ def _build(
     flush(home, [load_log_keys(one, keys(one)) for one in log_keys], clock.now())
     shown = [str(one.absolute()) for one in log_keys]
     write_over(building / "bening.toml", format_settings(origin, envelope.id, shown, url).encode("utf-8"))
+    keep_catalogue(home)

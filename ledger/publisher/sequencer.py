@@ -13,6 +13,7 @@ from typing import Any
 from ledger.durable import check_free_space
 from ledger.errors import LedgerError, Reason, StoreError
 from ledger.keyfile import LogKeys
+from ledger.publisher.catalogue import keep_catalogue
 from ledger.publisher.clock import Clock, check_clock
 from ledger.publisher.documents import judge_documents, sweep
 from ledger.publisher.home import Home
@@ -74,6 +75,7 @@ class Sequencer:
                 check_clock(self.clock.now(), self.tip.time)
             check_no_rollback(self.home)
             flush(self.home, self.keys, self.clock.now())
+            keep_catalogue(self.home)
         self._tidy()
 
     def step(self, limit: int = BATCH) -> int:
@@ -85,6 +87,7 @@ class Sequencer:
             if any(not reasons for _, reasons in judged):
                 flush(self.home, self.keys, self.clock.now())
             self.inbox.settle([(one.n, reasons) for one, reasons in judged])
+            keep_catalogue(self.home)
         return len(pending)
 
     def note(self, what: str, detail: str) -> None:
