@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ledger.records.numbers import fold_number, number_hash
 from ledger.records.record import Record
 from ledger.records.replay import Act, NumberKey, act_of
 
-__all__ = ["SCHEMA", "Index", "look_up_values"]
+__all__ = ["SCHEMA", "Index", "Void", "look_up_values"]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS acts (
@@ -24,6 +25,8 @@ CREATE TABLE IF NOT EXISTS acts (
   series TEXT, serial INTEGER, body TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS acts_number ON acts (form, office, folded, year) WHERE folded IS NOT NULL;
+CREATE INDEX IF NOT EXISTS acts_series ON acts (series, serial, signed_on) WHERE series IS NOT NULL;
+CREATE INDEX IF NOT EXISTS acts_void ON acts (idx) WHERE kind = 'void';
 CREATE TABLE IF NOT EXISTS relations (
   idx INTEGER NOT NULL, type TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (target, idx, type)
 ) STRICT, WITHOUT ROWID;
@@ -36,7 +39,20 @@ CREATE TABLE IF NOT EXISTS lookups (
 ) STRICT, WITHOUT ROWID;
 """
 
+_ALL = 2**62
 _COLUMNS = "idx, time, id, ref, kind, form, office, number, title, signed_on, signers, relations"
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """What explains serials of a number book: an act of the kind ``void``, at ``index``."""
+
+    index: int
+    ref: str
+    signed_on: str
+    serials: tuple[int, ...]
+    reason: str
+    law: str | None
 
 
 class Index:
@@ -111,6 +127,23 @@ class Index:
             (ref,),
         )
         return [(row[0], _act(row[1:])) for row in rows.fetchall()]
+
+    def serials(self, series: str, size: int = _ALL) -> list[tuple[int, str]]:
+        """Return (serial, date of the paper) of a number book's acts among the first ``size`` entries, by serial."""
+        query = "SELECT serial, signed_on FROM acts WHERE series = ? AND idx < ? ORDER BY serial, signed_on"
+        return [(serial, signed_on) for serial, signed_on in self.connection.execute(query, (series, size)).fetchall()]
+
+    def voids(self, series: str, size: int = _ALL) -> list[Void]:
+        """Return what explains serials of a number book among the first ``size`` entries; not what was annulled or replaced."""
+        query = """
+            SELECT idx, ref, signed_on, json_extract(body, '$.fields.serials'), json_extract(body, '$.fields.reason'),
+                   json_extract(body, '$.fields.law')
+            FROM acts WHERE kind = 'void' AND idx < ?2 AND json_extract(body, '$.fields.series') = ?1 AND ref NOT IN (
+              SELECT target FROM relations WHERE type IN ('annuls', 'corrects') AND idx < ?2)
+            ORDER BY idx
+        """
+        rows = self.connection.execute(query, (series, size)).fetchall()
+        return [Void(index, ref, day, tuple(json.loads(serials)), reason, law) for index, ref, day, serials, reason, law in rows]
 
     def all(self) -> Iterable[Act]:
         """Yield every act, oldest first."""

@@ -92,3 +92,24 @@ def test_an_office_and_its_number_are_found_under_any_form_and_year(city: City) 
     assert city.acts.by_office_number("nowhere", "188/1 tahun 2026") == []
     assert city.acts.body(again.ref) == again.data
     assert city.acts.body("00000000000") is None
+
+
+def test_serials_and_what_explains_them(city: City) -> None:
+    """A number book's serials in order; explanations that were annulled or replaced no longer count, later entries neither."""
+    city.roster_event(
+        {"event": "series", "id": "sk", "office": "setda", "forms": ["sk"], "pattern": "188/{serial} Tahun {year}", "start": 1,
+         "resets": "yearly", "complete_from": "2026-01-01"},
+    )  # fmt: skip
+    for serial in (90, 20):
+        city.publish(number=f"188/{serial} Tahun 2026", series="sk", serial=serial)
+    void = {"kind": "void", "form": "void", "documents": {}, "number": None, "unnumbered_reason": "catatan"}
+    fields = {"series": "sk", "serials": [4, 5], "reason": "unused"}
+    explained, index = city.publish(**void, fields=fields)
+    assert [serial for serial, _ in city.acts.serials("sk")] == [20, 90]
+    assert [serial for serial, _ in city.acts.serials("sk", index - 1)] == [90]
+    (found,) = city.acts.voids("sk")
+    assert (found.index, found.ref, found.serials, found.reason, found.law) == (index, explained.ref, (4, 5), "unused", None)
+    assert city.acts.voids("sk", index) == city.acts.voids("other") == []
+    again = [{"type": "corrects", "ref": explained.ref, "reason": "salah"}]
+    city.publish(**void, fields=fields | {"serials": [4]}, relations=again)
+    assert [one.serials for one in city.acts.voids("sk")] == [(4,)]

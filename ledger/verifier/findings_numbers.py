@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
+from ledger.records.books import years_of
 from ledger.verifier.findings import Finding, Ground, Rule, listed
 
-__all__ = ["RULES", "gaps_between"]
+__all__ = ["RULES"]
 
 _MONTHS = {"I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"}
 _WORD = re.compile(r"[A-Z]+")
@@ -17,59 +16,15 @@ _WORD = re.compile(r"[A-Z]+")
 
 def gaps(ground: Ground) -> Iterator[Finding]:
     """Serials of a declared number book, since it is complete, that no act and no void act names."""
+    index = ground.state.index
     for book in ground.state.roster.series.values():
-        used = _serials(ground, book)
-        for year in sorted(used):
-            low, high = _range(book, year, used[year])
-            missing = gaps_between({serial for serial, _ in used[year]} | _void(ground, book, year), low, high)
-            if missing:
-                count = sum(end - start + 1 for start, end in missing)
-                shown = [str(start) if start == end else f"{start}–{end}" for start, end in missing]
-                values = {"series": book["id"], "office": book["office"], "year": year, "count": count, "serials": listed(shown)}
-                yield Finding("gap", (), values)
-
-
-def _serials(ground: Ground, book: dict[str, Any]) -> dict[str, list[tuple[int, str]]]:
-    """Return (serial, paper's date) by the book's year; one that never starts again has the one year ``""``."""
-    used: dict[str, list[tuple[int, str]]] = {}
-    for serial, signed_on in ground.rows("SELECT serial, signed_on FROM acts WHERE series = ? ORDER BY serial", book["id"]):
-        used.setdefault(_year(book, signed_on), []).append((serial, signed_on))
-    return {year: found for year, found in used.items() if not year or year >= book["complete_from"][:4]}
-
-
-def _void(ground: Ground, book: dict[str, Any], year: str) -> set[int]:
-    query = """
-        SELECT signed_on, json_extract(body, '$.fields.series'), json_extract(body, '$.fields.serials')
-        FROM acts WHERE kind = 'void'
-    """
-    found: set[int] = set()
-    for signed_on, series, serials in ground.rows(query):
-        if series == book["id"] and _year(book, signed_on) == year:
-            found |= set(json.loads(serials))
-    return found
-
-
-def _year(book: dict[str, Any], signed_on: str) -> str:
-    return signed_on[:4] if book["resets"] == "yearly" else ""
-
-
-def _range(book: dict[str, Any], year: str, used: list[tuple[int, str]]) -> tuple[int, int]:
-    """Return the serials between which the book must be whole: in the year of ``complete_from``, only from that day on."""
-    since = [serial for serial, signed_on in used if signed_on >= book["complete_from"]]
-    if not since:
-        return 0, -1
-    partial = year == book["complete_from"][:4] and not book["complete_from"].endswith("-01-01")
-    return (min(since) if partial else book["start"]), max(since)
-
-
-def gaps_between(used: set[int], low: int, high: int) -> list[tuple[int, int]]:
-    """Return the ranges (first, last) in ``low … high`` that ``used`` does not hold; cost by ``used``, not by the range."""
-    found, expected = [], low
-    for serial in sorted(one for one in used if low <= one <= high):
-        if serial > expected:
-            found.append((expected, serial - 1))
-        expected = serial + 1
-    return [*found, (expected, high)] if expected <= high else found
+        voids = [(one.serials, one.signed_on) for one in index.voids(book["id"])]
+        for year in years_of(book, index.serials(book["id"]), voids):
+            if year.gaps:
+                count = sum(gap.count for gap in year.gaps)
+                shown = [str(gap.first) if gap.count == 1 else f"{gap.first}–{gap.last}" for gap in year.gaps]
+                values = {"series": book["id"], "office": book["office"], "year": year.year, "count": count}
+                yield Finding("gap", (), values | {"serials": listed(shown)})
 
 
 def no_number_book(ground: Ground) -> Iterator[Finding]:

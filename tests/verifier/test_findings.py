@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.records.books import gaps_between
 from ledger.records.entry import parse_time
 from ledger.records.refs import format_ref
 from ledger.tlog.policy import parse_policy
@@ -18,7 +19,6 @@ from ledger.verifier import auditfiles, findings
 from ledger.verifier.audit import AuditReport, audit
 from ledger.verifier.client import FolderSource
 from ledger.verifier.findings import Finding
-from ledger.verifier.findings_numbers import gaps_between
 from ledger.words import say
 from tests.city import City
 
