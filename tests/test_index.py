@@ -96,6 +96,7 @@ def test_an_office_and_its_number_are_found_under_any_form_and_year(city: City) 
 
 def test_serials_and_what_explains_them(city: City) -> None:
     """A number book's serials in order; explanations that were annulled or replaced no longer count, later entries neither."""
+    city.roster_event({"event": "form", "id": "void", "kind": "void", "name": "Penjelasan nomor"})
     city.roster_event(
         {"event": "series", "id": "sk", "office": "setda", "forms": ["sk"], "pattern": "188/{serial} Tahun {year}", "start": 1,
          "resets": "yearly", "complete_from": "2026-01-01"},

@@ -2,8 +2,9 @@
 
     return page("numbers.html", books=books)
 
-A template extends ``base.html`` (blocks title, head, main, scripts) and gets ``say`` (the glossary), ``show`` (dates, money, sizes; ``web.present``), ``url`` (the address of another
-page), ``here`` (this page in a language), and ``ledger`` (name, size, times; None where the ledger cannot be read).
+A template extends ``base.html`` (blocks title, head, main, scripts) and gets ``say`` (the glossary), ``show`` (dates, money,
+sizes: ``web.present``), ``url`` (the address of another page, in the language that was chosen by hand), ``here`` (this
+page in a language), and ``ledger`` (name, size, times; None where the ledger cannot be read).
 """
 
 from __future__ import annotations
