@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ledger.records.numbers import fold_number, number_hash
 from ledger.records.record import Record
-from ledger.records.replay import Act, NumberKey, act_of
+from ledger.records.replay import Act, Acts, NumberKey, act_of
 
-__all__ = ["SCHEMA", "Index", "Void", "look_up_values"]
+__all__ = ["SCHEMA", "Index", "KnownActs", "Void", "look_up_values"]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS acts (
@@ -53,6 +53,22 @@ class Void:
     serials: tuple[int, ...]
     reason: str
     law: str | None
+
+
+class KnownActs(Acts, Protocol):
+    """The acts recorded so far, as drafting asks for them: the ``Index`` of a ledger here, or a site that is asked."""
+
+    def by_id(self, act_id: str) -> Act | None:
+        """Return the act of that id."""
+
+    def by_office_number(self, office: str, number: str) -> Sequence[Act]:
+        """Return the acts of an office under a number, whatever their form and year, oldest first."""
+
+    def by_document(self, sha256: str) -> Sequence[Act]:
+        """Return the acts that name a document, oldest first."""
+
+    def body(self, ref: str) -> dict[str, Any] | None:
+        """Return the whole record that carries ``ref``."""
 
 
 class Index:

@@ -18,7 +18,7 @@ from ledger.desk.fields import coerce, parse_assignments, put, take_parts
 from ledger.desk.judging import judge_draft
 from ledger.desk.spellings import parse_date
 from ledger.errors import AdmissionError, FormatError, UsageError
-from ledger.index import Index
+from ledger.index import KnownActs
 from ledger.records import canonical
 from ledger.records.envelope import Envelope
 from ledger.records.numbers import serial_in
@@ -111,7 +111,7 @@ def missing_facts(request: Request) -> list[str]:
     return [option for option, value in needed.items() if not value]
 
 
-def draft(request: Request, roster: Roster, index: Index, *, time: str, draw: Callable[[], str] = draw_ref) -> Draft:
+def draft(request: Request, roster: Roster, index: KnownActs, *, time: str, draw: Callable[[], str] = draw_ref) -> Draft:
     """Return the draft of an act; ``time`` (UTC, as in entries) is when it would be recorded.
 
     Raises:
@@ -247,7 +247,7 @@ def _void_defaults(request: Request) -> Request:
     )
 
 
-def _corrected(request: Request, index: Index) -> dict[str, Any]:
+def _corrected(request: Request, index: KnownActs) -> dict[str, Any]:
     """Return the record that is to be corrected: a correction replaces it whole."""
     ref = _read(parse_ref, request.corrects or "")
     data = index.body(ref)

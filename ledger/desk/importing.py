@@ -20,7 +20,7 @@ from ledger.desk.mapping import Map, Spec
 from ledger.desk.preview import Remark, warnings_about
 from ledger.desk.sources import SourceRow
 from ledger.errors import FormatError, LedgerError, Reason, UsageError
-from ledger.index import SCHEMA, Index
+from ledger.index import SCHEMA, Index, KnownActs
 from ledger.keyfile import PrivateKey
 from ledger.records import canonical
 from ledger.records.entry import local_date
@@ -82,13 +82,13 @@ class Importer:
         self.roster, self.time = Roster(), ""
         self.acts = _Both(None, 0)
 
-    def renew(self, roster: Roster, index: Index, size: int, time: str) -> None:
+    def renew(self, roster: Roster, index: KnownActs, size: int, time: str) -> None:
         """Judge from here on against this state of the ledger, at ``time`` (UTC, as in entries)."""
         self.acts.close()
         self.roster, self.time = roster, time
         self.acts = _Both(index, size)
 
-    def go_on(self, index: Index) -> None:
+    def go_on(self, index: KnownActs) -> None:
         """Judge on against the same state, opened again, and what was planned so far."""
         self.acts.parts[0] = index
 
@@ -194,11 +194,11 @@ class Importer:
 class _Both:
     """The acts of the ledger, and after them those that this run has planned; implements ``replay.Acts``."""
 
-    def __init__(self, index: Index | None, size: int) -> None:
+    def __init__(self, index: KnownActs | None, size: int) -> None:
         connection = driver().connect(":memory:")
         connection.executescript(SCHEMA)
         self.local, self.next = Index(connection), size
-        self.parts = [self.local] if index is None else [index, self.local]
+        self.parts: list[KnownActs] = [self.local] if index is None else [index, self.local]
 
     def close(self) -> None:
         """Drop the planned acts; the ledger's own stay open."""

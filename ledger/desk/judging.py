@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ledger.errors import FormatError, Reason
-from ledger.index import Index
+from ledger.index import KnownActs
 from ledger.records import canonical
 from ledger.records.envelope import Envelope
 from ledger.records.record import MAX_RECORD, RECORD_TYPE, check_record
@@ -24,7 +24,7 @@ __all__ = ["judge_draft", "judge_known"]
 _UNSIGNED = ("signatures-are-not-the-signers", "no-signer-for-office-and-kind", "rule-not-met", "not-competent")
 
 
-def judge_draft(data: dict[str, Any], roster: Roster, index: Index, *, time: str) -> list[Reason]:
+def judge_draft(data: dict[str, Any], roster: Roster, index: KnownActs, *, time: str) -> list[Reason]:
     """Return every reason against a record that nobody has signed yet."""
     found = list(check_record(data))
     form = str(data.get("form"))

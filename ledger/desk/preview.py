@@ -13,7 +13,7 @@ from typing import Any
 
 from ledger.desk.documents import Document
 from ledger.desk.drafting import Draft
-from ledger.index import Index
+from ledger.index import KnownActs
 from ledger.records.refs import format_ref
 from ledger.records.roster import Roster
 
@@ -42,7 +42,7 @@ class Remark:
     values: dict[str, object]
 
 
-def preview(draft: Draft, roster: Roster, index: Index, *, say: Say, today: str) -> list[str]:
+def preview(draft: Draft, roster: Roster, index: KnownActs, *, say: Say, today: str) -> list[str]:
     """Return what a clerk reads before agreeing; ``today`` is the local date."""
     data = draft.data
     lines = [say("preview.head"), *describe_record(data, say, roster)]
@@ -77,7 +77,7 @@ def describe_record(data: dict[str, Any], say: Say, roster: Roster | None = None
 
 
 def warnings_about(
-    data: dict[str, Any], roster: Roster, index: Index, *, today: str, documents: tuple[Document, ...] = ()
+    data: dict[str, Any], roster: Roster, index: KnownActs, *, today: str, documents: tuple[Document, ...] = ()
 ) -> list[Remark]:
     """Return what looks odd about a record, as codes under ``[warning.…]``."""
     return [
@@ -118,7 +118,7 @@ def _about_fields(data: dict[str, Any]) -> Iterator[Remark]:
         yield Remark("usual-fields", "fields", {"missing": ", ".join(missing)})
 
 
-def _about_earlier(data: dict[str, Any], index: Index) -> Iterator[Remark]:
+def _about_earlier(data: dict[str, Any], index: KnownActs) -> Iterator[Remark]:
     """The same correction, the same file in another act, and the same number in the years beside or under another form."""
     yield from _about_corrections(data, index)
     same = _same_act(data, index)
@@ -135,7 +135,7 @@ def _about_earlier(data: dict[str, Any], index: Index) -> Iterator[Remark]:
             yield Remark("number-before", "number", values)
 
 
-def _about_corrections(data: dict[str, Any], index: Index) -> Iterator[Remark]:
+def _about_corrections(data: dict[str, Any], index: KnownActs) -> Iterator[Remark]:
     for target in (one["ref"] for one in data["relations"] if one["type"] == "corrects" and "ref" in one):
         for kind, act in index.relating_to(target):
             if kind == "corrects" and act.ref != data["ref"]:
@@ -143,7 +143,7 @@ def _about_corrections(data: dict[str, Any], index: Index) -> Iterator[Remark]:
                 yield Remark("corrected-before", "relations", values)
 
 
-def _same_act(data: dict[str, Any], index: Index) -> set[str]:
+def _same_act(data: dict[str, Any], index: KnownActs) -> set[str]:
     """Return the references that are no surprise: the acts that this one names, and all versions of those it corrects."""
     found = {data["ref"], *(one["ref"] for one in data["relations"] if "ref" in one)}
     waiting = [one["ref"] for one in data["relations"] if one["type"] == "corrects" and "ref" in one]
