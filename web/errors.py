@@ -20,6 +20,12 @@ __all__ = ["STATUSES", "status_of"]
 CODES: dict[str, int] = {
     "not-found": 404,
     "act-not-found": 404,
+    "no-such-entry": 404,
+    "not-an-act": 404,
+    "unknown-act": 404,
+    "find-too-much": 422,
+    "bundle-too-large": 422,
+    "too-many-rows": 422,
     "gone": 410,
     "too-long": 413,
     "too-large": 413,

@@ -44,10 +44,8 @@ def conditional(view: Callable[..., Response]) -> Callable[..., Response]:
     @functools.wraps(view)
     def answer(*args: Any, **kwargs: Any) -> Response:
         tag = _tag()
-        if request.if_none_match.contains_weak(tag):
-            response = Response(status=304)
-        else:
-            response = view(*args, **kwargs)
+        known = request.if_none_match.contains_weak(tag)
+        response = Response(status=304) if known else view(*args, **kwargs)
         response.set_etag(tag)
         return response
 

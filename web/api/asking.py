@@ -51,7 +51,8 @@ def whole_number(name: str, usual: int, low: int, high: int) -> int:
     if text is None:
         return usual
     if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not low <= int(text) <= high:
-        raise UsageError(f"{name}={text[:_SHOWN]!r}", code="bad-number-parameter", name=name, value=text[:_SHOWN], low=low, high=high)
+        values = {"name": name, "value": text[:_SHOWN], "low": low, "high": high}
+        raise UsageError(f"{name}={text[:_SHOWN]!r}", code="bad-number-parameter", **values)
     return int(text)
 
 

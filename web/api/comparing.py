@@ -3,6 +3,8 @@
     "CV. Karya Contoh"  "Karya Contoh, CV"  "cv karya  contoh"    the same words: a match, and said when not letter by letter
     "Karya Contoh"                                                a match without its legal form, and said
     "PT Karya Contoh"   against  "CV Karya Contoh"                another legal person: no match
+
+What is close is never passed off as equal: a match that is not letter by letter says what the record has.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ _FORMS = {
     "pt": "pt", "perseroanterbatas": "pt", "cv": "cv", "ud": "ud", "pd": "pd", "fa": "fa", "firma": "fa", "nv": "nv", "pb": "pb",
     "koperasi": "koperasi", "kop": "koperasi", "yayasan": "yayasan", "perum": "perum", "persero": "persero",
 }  # fmt: skip
-_ABBREVIATED = re.compile(r"(?<!\w)(?:p\.\s?t|c\.\s?v|u\.\s?d|p\.\s?d|f\.\s?a|n\.\s?v|(?:\w\.)+\w)(?!\w)\.?")
+_FORM = re.compile(r"(?<!\w)(?:(p)\.\s?([tdb])|(c|n)\.\s?(v)|(u)\.\s?(d)|(f)\.\s?(a))(?:\.|(?!\w))")
+_INITIALS = re.compile(r"(?<!\w)(?:\w\.)+\w(?!\w)")
 _AMOUNT = re.compile(r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,2})?", re.ASCII)
 
 
@@ -39,12 +42,11 @@ def compare_supplier(asked: str, party: Any) -> Match:
     """Return how ``asked`` compares with the ``supplier`` field of a record (None where it has none)."""
     if not isinstance(party, dict) or "name" not in party:
         return Match(holds=False, exact=False, stated=None)
-    name, form = str(party["name"]), str(party.get("form", ""))
-    words, forms = _words(name), _words(form)
-    theirs = _forms(words) | {_FORMS.get("".join(forms), "".join(forms))} - {""}
-    ours = _forms(_words(asked))
-    same = _core(_words(asked)) == _core(words) and (not ours or not theirs or bool(ours & theirs))
-    return Match(holds=same and bool(_core(words)), exact=asked == name, stated=name)
+    name, words, asked_words = str(party["name"]), _words(str(party["name"])), _words(asked)
+    theirs = _forms(words) | {_FORMS[one] for one in _words(str(party.get("form", ""))) if one in _FORMS}
+    ours = _forms(asked_words)
+    same = bool(words) and _core(asked_words) == _core(words) and (not ours or not theirs or bool(ours & theirs))
+    return Match(holds=same or asked == name, exact=asked == name, stated=name)
 
 
 def compare_amount(asked: Decimal, stated: object) -> Match:
@@ -69,7 +71,8 @@ def amount_of(text: str) -> Decimal:
 def _words(text: str) -> list[str]:
     """Return the words of a name: folded, without marks and punctuation; ``P.T.`` is one word."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    joined = _ABBREVIATED.sub(lambda found: "".join(found[0].replace(".", "").split()), folded)
+    joined = _FORM.sub(lambda found: "".join(filter(None, found.groups())) + " ", folded)
+    joined = _INITIALS.sub(lambda found: found[0].replace(".", ""), joined)
     plain = unicodedata.normalize("NFKD", joined)
     return re.findall(r"\w+", "".join(one for one in plain if not unicodedata.combining(one)))
 

@@ -19,7 +19,8 @@ from ledger.records.replay import Act, Change, changes_to
 from ledger.records.roster import Roster
 from web.site import Reading
 
-__all__ = ["BROKEN", "STATES", "Say", "Standing", "Suspect", "change_json", "change_sentence", "head_json", "standing_json", "standing_of"]
+__all__ = ["BROKEN", "STATES", "Say", "Standing", "Suspect", "change_json", "change_sentence", "head_json", "standing_json",
+           "standing_of"]  # fmt: skip
 
 STATES = ("annulled", "revoked", "corrected", "disputed", "amended", "unchanged")
 BROKEN = ("annulled", "revoked", "corrected", "disputed")
@@ -105,5 +106,6 @@ def change_json(reading: Reading, change: Change) -> dict[str, Any]:
 
 def head_json(act: Act) -> dict[str, Any]:
     """Return the head of an act as lists of related acts show it."""
-    shown = {name: getattr(act, name) for name in ("index", "time", "id", "ref", "kind", "form", "office", "number", "title", "signed_on")}
+    names = ("index", "time", "id", "ref", "kind", "form", "office", "number", "title", "signed_on")
+    shown = {name: getattr(act, name) for name in names}
     return {**shown, "record_url": f"/api/v1/records/{act.index}"}
