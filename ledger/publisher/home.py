@@ -103,33 +103,35 @@ class Home:
         return self.staging / sha256
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[bool]:
-        """Hold the home for one sequencer; yields False, without waiting, where another one runs."""
+    def lock(self, *, tries: int = 4) -> Iterator[bool]:
+        """Hold the home for one sequencer; yields False where another one runs.
+
+        It is tried a few times within 20 ms, as ``is_sequenced`` in another process may hold the lock for a moment.
+        """
         try:
             handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise StoreError(f"{self.path}: {error}", code="cannot-write", path=str(self.path), problem=str(error)) from None
         try:
-            yield _locked(handle)
+            yield _locked(handle, tries)
         finally:
             os.close(handle)
 
     def is_sequenced(self) -> bool:
         """Tell whether some process is the sequencer just now."""
-        with self.lock() as ours:
+        with self.lock(tries=1) as ours:
             return not ours
 
 
-def _locked(handle: int) -> bool:
-    """Take the lock; again for a moment, as ``is_sequenced`` in another process may hold it for that long."""
+def _locked(handle: int, tries: int) -> bool:
     import fcntl
 
-    for pause in (0.002, 0.005, 0.01, 0):
+    for left in range(tries - 1, -1, -1):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
         except BlockingIOError:
-            time.sleep(pause)
+            time.sleep(0.005 if left else 0)
     return False
 
 

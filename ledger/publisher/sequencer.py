@@ -6,6 +6,7 @@ after the one before; entries, leaf hashes and an unsigned head; only if the cur
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,7 @@ __all__ = ["BATCH", "Sequencer", "append_entry", "empty_tip", "insert_entry", "r
 
 BATCH = 1000
 ABANDONED = 24 * 3600
+SWEEP_EVERY = 3600
 
 Judgement = tuple[Pending, Sequence[Reason]]
 
@@ -76,7 +78,7 @@ class Sequencer:
             check_no_rollback(self.home)
             flush(self.home, self.keys, self.clock.now())
             keep_catalogue(self.home)
-        self._tidy()
+        self.tidy()
 
     def step(self, limit: int = BATCH) -> int:
         """Judge, commit and publish up to ``limit`` waiting submissions; return how many were settled."""
@@ -137,7 +139,7 @@ class Sequencer:
         leaves.append(leaf)
         return [], after
 
-    def _tidy(self) -> None:
+    def tidy(self) -> None:
         """Sweep what was refused or abandoned a day ago."""
         before = self.clock.wall() - ABANDONED
         self.inbox.forget_settled(before=before)
@@ -198,12 +200,28 @@ def _staged_by(one: Pending) -> set[str]:
 
 
 def run(sequencer: Sequencer, *, stopped: Callable[[], bool], wait: Callable[[float], Any]) -> None:
-    """Sequence until ``stopped``: look every 10 ms, gather for 100 ms, publish a batch."""
+    """Sequence until ``stopped``: look every 10 ms, gather what comes together, publish a batch; sweep once an hour."""
+    swept = time.monotonic()
     while not stopped():
         if not sequencer.inbox.pending(1):
             wait(0.01)
+            if time.monotonic() - swept > SWEEP_EVERY:
+                sequencer.tidy()
+                swept = time.monotonic()
             continue
-        wait(0.1)
+        _gather(sequencer, wait)
         while sequencer.step():
             if stopped():
                 return
+
+
+def _gather(sequencer: Sequencer, wait: Callable[[float], Any]) -> None:
+    """Wait until nothing has come for 30 ms, 100 ms at most: a batch rewrites partial bundles once, however many it holds."""
+    seen, quiet = 0, 0
+    for _ in range(10):
+        wait(0.01)
+        count = sequencer.inbox.count_pending()
+        quiet = quiet + 1 if count == seen else 0
+        seen = count
+        if quiet == 3:
+            return
