@@ -15,7 +15,7 @@ from typing import Any
 
 from ledger.errors import AdmissionError, LedgerError, Reason
 
-__all__ = ["LANGUAGES", "choose_language", "escape", "explain", "say", "say_reason"]
+__all__ = ["LANGUAGES", "choose_language", "escape", "explain", "has_words", "say", "say_reason"]
 
 LANGUAGES = ("id", "en")
 
@@ -28,6 +28,11 @@ def say(key: str, lang: str, /, **values: object) -> str:
         named = ", ".join(f"{name}={value}" for name, value in shown.items())
         return escape(f"{key} ({named})" if named else key)
     return sentence.format_map(_Values(shown))
+
+
+def has_words(key: str) -> bool:
+    """Tell whether the glossary knows ``key``; what it does not know is shown as it was written."""
+    return bool(_find(key))
 
 
 def explain(error: LedgerError, lang: str) -> str:
@@ -43,7 +48,9 @@ def explain(error: LedgerError, lang: str) -> str:
 
 
 def say_reason(reason: Reason, lang: str) -> str:
-    """Return the sentence of one reason of a refusal."""
+    """Return the sentence of one reason of a refusal; one that another machine has told carries its own."""
+    if isinstance(told := reason.values.get("sentence"), str):
+        return escape(told)
     key = f"reason.{reason.code}" if _find(f"reason.{reason.code}") else f"error.{reason.code}"
     return say(key, lang, **{"path": reason.path, "detail": str(reason), **reason.values})
 
