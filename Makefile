@@ -5,9 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run demo test check lint types lock clean
+LISTEN := 127.0.0.1:8000
 
+.PHONY: run demo test check lint types bench lock clean
+
+# BENING_PASSPHRASE opens the demonstration's own key; see docs/operating.md for a real ledger's.
 run: demo
+	@BENING_PASSPHRASE=contoh $(BIN)/bening serve -L demo/city --listen $(LISTEN)
 
 demo: $(READY)
 	@$(BIN)/python examples/demo.py
@@ -29,6 +33,9 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+bench: $(READY)
+	@$(BIN)/python -m bench
 
 # Writes requirements.txt anew from pyproject.toml: hashes, no URLs. Needs uv.
 lock:

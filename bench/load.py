@@ -17,13 +17,13 @@ from typing import Any
 __all__ = ["main"]
 
 
-async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> int:
+async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[int, bytes]:
     writer.write(request)
     await writer.drain()
     head = await reader.readuntil(b"\r\n\r\n")
     length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
-    await reader.readexactly(length)
-    return int(head.split(b" ", 2)[1])
+    body = await reader.readexactly(length)
+    return int(head.split(b" ", 2)[1]), body
 
 
 async def _run(job: dict[str, Any]) -> dict[str, Any]:
@@ -31,6 +31,7 @@ async def _run(job: dict[str, Any]) -> dict[str, Any]:
     waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
     statuses: dict[int, int] = {}
     latencies: list[float] = []
+    failures: list[str] = []
 
     async def client() -> None:
         reader, writer = await asyncio.open_connection(job["host"], job["port"], limit=2**20)
@@ -40,9 +41,11 @@ async def _run(job: dict[str, Any]) -> dict[str, Any]:
                 writer.close()
                 return
             began = due or time.perf_counter()
-            status = await _ask(reader, writer, request)
+            status, body = await _ask(reader, writer, request)
             latencies.append(time.perf_counter() - began)
             statuses[status] = statuses.get(status, 0) + 1
+            if status >= 300:
+                failures.append(body.decode("utf-8", "replace")[:500])
 
     clients = [asyncio.create_task(client()) for _ in range(job["clients"])]
     began = time.perf_counter()
@@ -54,7 +57,7 @@ async def _run(job: dict[str, Any]) -> dict[str, Any]:
     for _ in clients:
         waiting.put_nowait((0.0, b""))
     await asyncio.gather(*clients)
-    return {"seconds": time.perf_counter() - began, "statuses": statuses, "latencies": sorted(latencies)}
+    return {"seconds": time.perf_counter() - began, "statuses": statuses, "latencies": sorted(latencies), "failures": failures[:3]}
 
 
 def main() -> None:

@@ -108,7 +108,8 @@ def submissions(count: int = 3000) -> list[Row]:
 def _requests(town: Town, count: int, url: str) -> list[bytes]:
     host, made = url.removeprefix("http://"), []
     for _ in range(count):
-        body, content_type = form_of([town.act(b"%PDF-1.4 " + os.urandom(16).hex().encode())])
+        unique = os.urandom(16).hex()
+        body, content_type = form_of([town.act(f"%PDF-1.4 {unique}".encode(), number=f"138/{unique} Tahun 2026")])
         head = f"POST /api/v1/acts HTTP/1.1\r\nHost: {host}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
         made.append(head.encode() + body)
     return made

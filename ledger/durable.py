@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import IO
 
 from ledger.errors import StoreError
 
-__all__ = ["LEAST_FREE", "check_free_space", "make_folder", "remove", "sync_folder", "write_files", "write_once", "write_over"]
+__all__ = [
+    "LEAST_FREE", "check_free_space", "make_folder", "remove", "sync_files", "sync_folder", "write_files", "write_once",
+    "write_over",
+]  # fmt: skip
 
 LEAST_FREE = 64 * 1024 * 1024
 _FEW = 4
@@ -84,6 +88,19 @@ def sync_folder(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync_files(files: Sequence[IO[bytes]]) -> None:
+    """Make the bytes of open files of one folder durable: one ``fsync`` each, or one ``syncfs`` for many.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    if len(files) > _FEW:
+        _syncfs(Path(files[0].name).parent)
+    else:
+        for file in files:
+            os.fsync(file.fileno())
 
 
 def _is_there(path: Path, data: bytes) -> bool:

@@ -10,17 +10,18 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ledger.durable import check_free_space, make_folder, sync_folder
+from ledger.durable import check_free_space, make_folder, sync_files, sync_folder
 from ledger.errors import AdmissionError, Reason, StoreError
 from ledger.publisher.home import Home
 
-__all__ = ["Upload", "judge_documents", "move_documents", "stage", "sweep"]
+__all__ = ["Upload", "judge_documents", "keep_all", "move_documents", "stage", "sweep"]
 
 _CHUNK = 1 << 20
+_AT_ONCE = 200  # files open at once
 
 
 def stage(home: Home, documents: dict[str, Path]) -> None:
@@ -31,11 +32,10 @@ def stage(home: Home, documents: dict[str, Path]) -> None:
         StoreError: the disk is full or refuses.
     """
     make_folder(home.staging, 0o700)
-    for sha256, source in documents.items():
-        if not home.staged(sha256).exists() and not home.document(sha256).exists():
-            with _opened(source) as file:
-                _stage_one(home, sha256, source.name, file)
-    sync_folder(home.staging)
+    new = [one for one in documents.items() if not home.staged(one[0]).exists() and not home.document(one[0]).exists()]
+    for start in range(0, len(new), _AT_ONCE):
+        with contextlib.ExitStack() as opened:
+            keep_all(home, [_copied(home, opened, *one) for one in new[start : start + _AT_ONCE]])
 
 
 def judge_documents(home: Home, documents: Iterable[dict[str, Any]]) -> Iterator[Reason]:
@@ -90,17 +90,36 @@ def _opened(source: Path) -> BinaryIO:
         raise AdmissionError([Reason("document-missing", "", {"name": source.name, "sha256": str(error)})]) from None
 
 
-def _stage_one(home: Home, sha256: str, name: str, file: BinaryIO) -> None:
-    check_free_space(home.staging, os.fstat(file.fileno()).st_size)
-    with Upload(home) as upload:
+def _copied(home: Home, opened: contextlib.ExitStack, sha256: str, source: Path) -> Upload:
+    """Return a copy of ``source`` beside its place, closed with ``opened``; its bytes must be those of ``sha256``."""
+    with _opened(source) as file:
+        check_free_space(home.staging, os.fstat(file.fileno()).st_size)
+        upload = opened.enter_context(Upload(home))
         try:
             while chunk := file.read(_CHUNK):
                 upload.write(chunk)
         except OSError as error:
             raise upload.trouble(error) from None
-        if upload.sha256 != sha256:
-            raise AdmissionError([Reason("document-changed", "", {"name": name, "sha256": sha256[:16]})])
-        upload.keep()
+    if upload.sha256 != sha256:
+        raise AdmissionError([Reason("document-changed", "", {"name": source.name, "sha256": sha256[:16]})])
+    return upload
+
+
+def keep_all(home: Home, uploads: Sequence[Upload]) -> None:
+    """Make documents durable under their hashes, many of them with one ``syncfs``.
+
+    Raises:
+        StoreError: the disk is full or refuses.
+    """
+    if not uploads:
+        return
+    try:
+        sync_files([one.file for one in uploads])
+        for one in uploads:
+            os.replace(one.beside, home.staged(one.sha256))
+        sync_folder(home.staging)
+    except OSError as error:
+        raise uploads[0].trouble(error) from None
 
 
 class Upload:
@@ -112,10 +131,10 @@ class Upload:
 
     def __init__(self, home: Home) -> None:
         self.home, self.size = home, 0
-        self._beside = home.staging / f".{secrets.token_hex(16)}"
+        self.beside = home.staging / f".{secrets.token_hex(16)}"
         self._found = hashlib.sha256()
         try:
-            self._file = open(self._beside, "xb", buffering=0)  # noqa: SIM115 (closed by ``__exit__``)
+            self.file = open(self.beside, "xb", buffering=0)  # noqa: SIM115 (closed by ``__exit__``)
         except OSError as error:
             raise self.trouble(error) from None
 
@@ -123,8 +142,8 @@ class Upload:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
-        self._beside.unlink(missing_ok=True)
+        self.file.close()
+        self.beside.unlink(missing_ok=True)
 
     @property
     def sha256(self) -> str:
@@ -136,25 +155,17 @@ class Upload:
         try:
             left = memoryview(data)
             while left:
-                left = left[self._file.write(left) :]
+                left = left[self.file.write(left) :]
         except OSError as error:
             raise self.trouble(error) from None
         self._found.update(data)
         self.size += len(data)
 
-    def keep(self) -> None:
-        """Make the document durable under its hash; its name is durable once the folder is synced (``stage``, or the caller)."""
-        try:
-            os.fsync(self._file.fileno())
-            os.replace(self._beside, self.home.staged(self.sha256))
-        except OSError as error:
-            raise self.trouble(error) from None
-
     def trouble(self, error: OSError) -> StoreError:
         """Return what an error of the disk means here."""
         code = "disk-full" if error.errno == errno.ENOSPC else "cannot-write"
         values = {"path": str(self.home.staging), "problem": str(error.strerror), "free": 0}
-        return StoreError(f"{self._beside}: {error}", code=code, **values)
+        return StoreError(f"{self.beside}: {error}", code=code, **values)
 
 
 def _hash(path: Path) -> str:

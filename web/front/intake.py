@@ -11,6 +11,7 @@ Who sends is known by the signatures alone. A submission may be sent again at an
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import time
@@ -18,7 +19,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger.durable import check_free_space, sync_folder
+from ledger.durable import check_free_space
 from ledger.errors import AdmissionError, FormatError, Reason, UsageError
 from ledger.publisher.documents import Upload
 from ledger.publisher.home import Home
@@ -59,6 +60,7 @@ class _Parcel:
     envelopes: list[Envelope] = field(default_factory=list)
     records: list[Record | None] = field(default_factory=list)
     wanted: dict[str, int] = field(default_factory=dict)  # documents named and not here yet: size by hash
+    uploads: list[Upload] = field(default_factory=list)  # documents that have come
 
     @property
     def named(self) -> dict[str, int]:
@@ -86,7 +88,7 @@ class Intake:
         await asyncio.to_thread(check_free_space, self.home.path)
         content_type, chunks = header(scope, b"content-type") or "", read_body(receive, limit)
         parcel, refused = _Parcel(), list[list[Reason]]()
-        async with self.staging.reservation() as reservation:
+        async with self.staging.reservation() as reservation, _parcel(parcel):
             if content_type.partition(";")[0].strip().lower() == "application/json":
                 body = b"".join([chunk async for chunk in _capped(chunks, MAX_ENVELOPE)])
                 self._add_envelope(parcel, body)
@@ -99,7 +101,7 @@ class Intake:
                 refused = _without_documents(parcel)
             if any(refused):
                 return _refusal(parcel, refused, lang, cost=float(_is_unsigned(refused)))
-            fates = await self.publishing.submit(parcel.envelopes)
+            fates = await self.publishing.submit(parcel.envelopes, parcel.uploads)
         await asyncio.wait(fates, timeout=_patience(scope))
         return _answer(parcel, fates, lang)
 
@@ -120,8 +122,6 @@ class Intake:
                 await self._take_document(parcel, events)
             else:
                 raise FormatError(f"a part {name!r} here", code="bad-form")
-        if judged is not None:
-            await asyncio.to_thread(sync_folder, self.home.staging)
         return judged if judged is not None else await self._judge(parcel, reservation)
 
     def _add_envelope(self, parcel: _Parcel, data: bytes) -> None:
@@ -147,40 +147,54 @@ class Intake:
         return reasons
 
     async def _take_document(self, parcel: _Parcel, events: AsyncIterator[Event]) -> None:
-        """Stream one document into staging; short ones are gathered, so that each costs one trip to a thread."""
-        named = parcel.named
+        """Stream one document into a file of staging; short ones are gathered, so that each costs one trip to a thread.
+
+        Raises:
+            AdmissionError: ``document-not-named``: no envelope names it. One that is here already is passed over.
+        """
+        named, gathered, size = parcel.named, bytearray(), 0
         largest = max(named.values(), default=0)
-        gathered = bytearray()
         upload: Upload | None = None
-        try:
-            async for kind, data in events:
-                if kind == "end":
-                    break
-                gathered += data
-                if (upload.size if upload else 0) + len(gathered) > largest:
-                    raise AdmissionError([Reason("document-not-named", "documents", {"sha256": "…"})])
-                if len(gathered) > _IN_MEMORY:
-                    upload = upload or Upload(self.home)
-                    await asyncio.to_thread(upload.write, bytes(gathered))
-                    gathered.clear()
-            await asyncio.to_thread(_finish, self.home, upload, bytes(gathered), named, parcel.wanted)
-        finally:
-            if upload is not None:
-                await asyncio.to_thread(upload.__exit__)
+        async for kind, data in events:
+            if kind == "end":
+                break
+            gathered += data
+            size += len(data)
+            if size > largest:
+                raise AdmissionError([Reason("document-not-named", "documents", {"sha256": "…"})])
+            if len(gathered) > _IN_MEMORY:
+                upload = await asyncio.to_thread(_written, self.home, parcel, upload, bytes(gathered))
+                gathered.clear()
+        upload = await asyncio.to_thread(_written, self.home, parcel, upload, bytes(gathered))
+        if named.get(upload.sha256) != upload.size:
+            raise AdmissionError([Reason("document-not-named", "documents", {"sha256": upload.sha256[:16]})])
+        if parcel.wanted.pop(upload.sha256, None) is None:
+            parcel.uploads.remove(upload)
+            await asyncio.to_thread(upload.__exit__)
 
 
-def _finish(home: Home, upload: Upload | None, rest: bytes, named: dict[str, int], wanted: dict[str, int]) -> None:
-    """Keep a document that an envelope names, unless it is here already; any other one is refused.
+def _written(home: Home, parcel: _Parcel, upload: Upload | None, data: bytes) -> Upload:
+    """Write a piece of a document, the first one into a new file, and return the file."""
+    if upload is None:
+        upload = Upload(home)
+        parcel.uploads.append(upload)
+    upload.write(data)
+    return upload
 
-    Raises:
-        AdmissionError: ``document-not-named``.
-    """
-    with upload or Upload(home) as one:
-        one.write(rest)
-        if named.get(one.sha256) != one.size:
-            raise AdmissionError([Reason("document-not-named", "documents", {"sha256": one.sha256[:16]})])
-        if wanted.pop(one.sha256, None) is not None:
-            one.keep()
+
+def _clear(uploads: list[Upload]) -> None:
+    for one in uploads:
+        one.__exit__()
+
+
+@contextlib.asynccontextmanager
+async def _parcel(parcel: _Parcel) -> AsyncIterator[None]:
+    """Remove what was written of a parcel and not kept."""
+    try:
+        yield
+    finally:
+        if parcel.uploads:
+            await asyncio.to_thread(_clear, parcel.uploads)
 
 
 async def _part(events: AsyncIterator[Event], limit: int) -> bytes:

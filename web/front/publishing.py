@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger.errors import LedgerError, Reason, StoreError
+from ledger.publisher.documents import Upload, keep_all
 from ledger.publisher.home import Home
 from ledger.publisher.inbox import Inbox
 from ledger.publisher.store import Store
@@ -50,13 +51,22 @@ class _Order:
     published: int | None = None
 
 
+@dataclass(slots=True, eq=False)
+class _Papers:
+    """Documents on their way into staging."""
+
+    uploads: Sequence[Upload]
+    loop: asyncio.AbstractEventLoop
+    stored: asyncio.Future[None]
+
+
 class Publishing:
     """The inbox as all requests of one process use it."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
         self._orders: dict[bytes, _Order] = {}
-        self._new: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
+        self._new: queue.SimpleQueue[_Order | _Papers | None] = queue.SimpleQueue()
         self._watched: dict[int, _Order] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -73,15 +83,19 @@ class Publishing:
         for thread in self._threads:
             thread.join(5)
 
-    async def submit(self, envelopes: Sequence[Envelope]) -> list[asyncio.Future[Fate]]:
-        """Keep ``envelopes`` durably, in their order; return a future of each one's fate. The same envelope waits once.
+    async def submit(self, envelopes: Sequence[Envelope], uploads: Sequence[Upload] = ()) -> list[asyncio.Future[Fate]]:
+        """Keep documents, then ``envelopes`` in their order, durably; return a future of each one's fate.
+
+        The same envelope waits once.
 
         Raises:
             StoreError: the disk refuses, or too many wait already; none of the new ones was kept.
         """
         loop = asyncio.get_running_loop()
+        papers = _Papers(uploads, loop, loop.create_future())
+        self._new.put(papers)  # before the envelopes that name them
         orders = [self._order(one, loop) for one in envelopes]
-        await asyncio.gather(*(asyncio.shield(one.stored) for one in orders))
+        await asyncio.gather(papers.stored, *(asyncio.shield(one.stored) for one in orders))
         return [one.fate for one in orders]
 
     def _order(self, envelope: Envelope, loop: asyncio.AbstractEventLoop) -> _Order:
@@ -100,24 +114,25 @@ class Publishing:
     def _write(self) -> None:
         inbox = store = None
         while (first := self._new.get()) is not None:
-            orders = [first, *self._more()]
+            batch = [first, *self._more()]
             try:
                 inbox = inbox or Inbox(self.home)
                 store = store or Store(self.home, read_only=True)
-                self._store(inbox, store, orders)
-            except (LedgerError, OSError) as error:
-                trouble = error if isinstance(error, LedgerError) else StoreError(str(error), code="database", problem=str(error))
-                for one in orders:
-                    _tell(one, one.stored, error=trouble)
-                inbox = store = None
+                keep_all(self.home, [upload for one in batch if isinstance(one, _Papers) for upload in one.uploads])
+                self._store(inbox, store, [one for one in batch if isinstance(one, _Order)])
+                trouble = None
+            except LedgerError as error:
+                trouble = error
             except Exception as error:  # noqa: BLE001 (a thread that dies would leave every request waiting)
                 print(f"publishing: {error!r}", file=sys.stderr)  # noqa: T201
-                for one in orders:
-                    _tell(one, one.stored, error=StoreError(repr(error), code="database", problem=type(error).__name__))
+                trouble = StoreError(repr(error), code="database", problem=type(error).__name__)
+            for one in batch:
+                _tell(one, one.stored, error=trouble)
+            if trouble is not None:
                 inbox = store = None
 
-    def _more(self) -> list[_Order]:
-        found: list[_Order] = []
+    def _more(self) -> list[_Order | _Papers]:
+        found: list[_Order | _Papers] = []
         while len(found) < 2000 and not self._new.empty():
             one = self._new.get()
             if one is None:
@@ -127,7 +142,7 @@ class Publishing:
         return found
 
     def _store(self, inbox: Inbox, store: Store, orders: Sequence[_Order]) -> None:
-        """Put into the inbox what is not in the ledger yet; then both kinds are watched."""
+        """Put into the inbox what is not in the ledger yet, to be watched; what is there is promised at once."""
         size = store.published_size()
         for one in orders:
             one.published = store.index_of(one.envelope.id)
@@ -138,8 +153,6 @@ class Publishing:
             one.row, one.published = row, None
         with self._lock:
             self._watched.update({one.row: one for one in new})
-        for one in orders:
-            _tell(one, one.stored)
         there = [one for one in orders if one.published is not None]
         self._promise(store, dict.fromkeys(there, ()), already=True)
         self._wake.set()
@@ -188,7 +201,7 @@ class Publishing:
                 _tell(one, one.fate, error=trouble)
 
 
-def _tell(one: _Order, future: asyncio.Future[None] | asyncio.Future[Fate], result: Fate | None = None, *,
+def _tell(one: _Order | _Papers, future: asyncio.Future[None] | asyncio.Future[Fate], result: Fate | None = None, *,
           error: LedgerError | None = None) -> None:  # fmt: skip
     """Settle a future of the event loop from a thread."""
 
