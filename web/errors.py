@@ -26,6 +26,7 @@ CODES: dict[str, int] = {
     "find-too-much": 422,
     "bundle-too-large": 422,
     "too-many-rows": 422,
+    "no-entry": 404,
     "gone": 410,
     "too-long": 413,
     "too-large": 413,

@@ -66,6 +66,11 @@ class Present:
         """Return a number with the language's mark between thousands."""
         return f"{number:,}".replace(",", say("fact.thousands", self.lang))
 
+    def number(self, value: float) -> str:
+        """Return a number with at most one digit after the mark."""
+        whole, _, part = f"{value:.1f}".partition(".")
+        return self.count(int(whole)) + (f"{self._decimal}{part}" if part != "0" else "")
+
     def size(self, count: int) -> str:
         """Return a number of bytes in the unit (of 1000) that leaves at most three digits before the mark."""
         amount, unit = float(count), 0

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["BookYear", "Gap", "gaps_between", "years_of"]
+__all__ = ["BookYear", "Gap", "gaps_between", "ranges_of", "years_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +98,18 @@ def gaps_between(used: set[int], low: int, high: int) -> list[tuple[int, int]]:
             found.append((expected, serial - 1))
         expected = serial + 1
     return [*found, (expected, high)] if expected <= high else found
+
+
+def ranges_of(serials: Iterable[int]) -> list[str]:
+    """Return serials as people list them: ``1``, ``4–5``.
+
+    >>> ranges_of([5, 1, 4])
+    ['1', '4–5']
+    """
+    found: list[list[int]] = []
+    for serial in sorted(set(serials)):
+        if found and serial == found[-1][1] + 1:
+            found[-1][1] = serial
+        else:
+            found.append([serial, serial])
+    return [str(first) if first == last else f"{first}–{last}" for first, last in found]

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.records.books import BookYear, Gap, years_of
+from ledger.records.books import BookYear, Gap, ranges_of, years_of
 
 BOOK: dict[str, Any] = {"id": "sk", "start": 1, "resets": "yearly", "complete_from": "2026-01-01"}
 
@@ -54,3 +54,9 @@ def test_every_serial_of_the_span_is_published_explained_or_in_a_gap(published, 
     open_serials = [n for gap in year.gaps for n in range(gap.first, gap.last + 1)]
     assert sorted({*year.published, *year.explained, *open_serials}) == list(range(1, max(published) + 1))
     assert not set(open_serials) & (published | explained)
+
+
+def test_serials_as_people_list_them():
+    """Runs become ranges, order and repetition do not matter."""
+    assert ranges_of([9, 3, 2, 1, 3, 11, 12]) == ["1–3", "9", "11–12"]
+    assert ranges_of([]) == []
