@@ -1,161 +1,205 @@
-"""The catalogue of published acts: search, facets, rows for lists, exports and feeds; derived, made anew when in doubt."""
+"""The catalogue as readers ask it: pages of hits with facets, streams of all of them, one row, a snippet.
+
+Everything a call answers belongs to one snapshot. Where there is no catalogue yet, it is one of no entries; a catalogue
+that was made anew is opened again by the next call. It is derived and proves nothing: whoever shows an act reads it from
+its entry.
+"""
 
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ledger.catalog.columns import Columns
+from ledger.catalog.counting import count_facets
 from ledger.catalog.filters import FACETS, Filter
-from ledger.sqlite import connect, driver, transaction
+from ledger.catalog.finder import Finder
+from ledger.catalog.marking import mark_hits, snippet_of
+from ledger.catalog.ordering import ordered
+from ledger.catalog.rows import Page, Row, lag_days
+from ledger.catalog.schema import meta, open_existing
+from ledger.errors import StoreError
+from ledger.records.entry import format_time
+from ledger.sqlite import driver
 
 __all__ = ["Catalog", "Page", "Row", "mark_hits"]
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS acts (idx INTEGER PRIMARY KEY, row TEXT NOT NULL, words TEXT NOT NULL, text TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+_BATCH = 500
+_PATIENCE = 3.0
+_ROWS = """
+SELECT a.idx, a.time, a.id, a.ref, kind.value, form.value, office.value, a.number, a.title, a.signed_on, a.currency, a.value,
+  supplier.value, method.value, a.documents
+FROM acts a JOIN profiles p ON p.id = a.profile JOIN facets kind ON kind.code = p.kind JOIN facets form ON form.code = p.form
+  JOIN facets office ON office.code = p.office LEFT JOIN facets supplier ON supplier.code = a.supplier
+  LEFT JOIN facets method ON method.code = p.method
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One act as lists, exports and feeds show it."""
-
-    index: int
-    time: str
-    recorded_on: str
-    id: str
-    ref: str
-    kind: str
-    form: str
-    office: str
-    number: str | None
-    title: str
-    signed_on: str
-    lag_days: int
-    currency: str | None
-    value: str | None
-    supplier: str | None
-    method: str | None
-    documents: int
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of hits: ``exact`` False means more than ``count``."""
-
-    rows: list[Row]
-    count: int
-    exact: bool
-    facets: dict[str, list[tuple[str, int | None]]]
-
-
 class Catalog:
-    """The open ``search.db``."""
+    """The catalogue at ``path``, for one thread."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        self.path, self.read_only = path, read_only
-        if not read_only:
-            self.connection = connect(path)
-            self.connection.execute("PRAGMA journal_mode = WAL")
-            self.connection.executescript(_SCHEMA)
+    def __init__(self, path: Path, *, read_only: bool = True) -> None:
+        """Nothing is opened before it is asked; only a ``Feeder`` writes, whatever ``read_only`` is."""
+        self.path = path
+        self._connection: Any = None
+        self._file: tuple[int, int] | None = None
+        self._columns = Columns()
 
     @property
     def size(self) -> int:
-        """Entries it covers."""
-        found = self._select("SELECT value FROM meta WHERE key = 'size'")
-        return int(found[0][0]) if found else 0
-
-    def add(self, rows: Iterable[tuple[Row, str, str]], size: int) -> None:
-        """Add acts with their words and texts; the catalogue then covers ``size`` entries."""
-        with transaction(self.connection):
-            values = [(row.index, json.dumps(asdict(row)), _fold(words), text) for row, words, text in rows]
-            self.connection.executemany("INSERT OR REPLACE INTO acts VALUES (?, ?, ?, ?)", values)
-            self.connection.execute("INSERT OR REPLACE INTO meta VALUES ('size', ?)", (str(size),))
+        """Up to which entry the catalogue reaches; 0 where there is none."""
+        with self._snapshot() as finder:
+            return finder.size if finder else 0
 
     def search(self, wanted: Filter, *, page: int = 1, per_page: int = 20) -> Page:
-        """Return one page of what is wanted."""
-        rows = list(self.each(wanted, self.size))
-        facets: dict[str, list[tuple[str, int | None]]] = {}
-        for name in FACETS:
-            counts = Counter(value for row in rows if (value := _facet(row, name)) is not None)
-            facets[name] = list(counts.most_common())
-        return Page(rows[(page - 1) * per_page : page * per_page], len(rows), True, facets)
+        """Return one page of the acts that ``wanted`` means; ``page`` counts from 1."""
+        with self._snapshot() as finder:
+            if finder is None:
+                return Page([], 0, True, {name: [] for name in FACETS})
+            self._columns.extend(finder.connection, finder.size)
+            hits, start = finder.found(wanted), (page - 1) * per_page
+            found = list(islice(ordered(finder, wanted, hits), start, start + per_page))
+            return Page(_rows(finder, found), hits.bit_count(), True, count_facets(finder, self._columns, wanted, hits))
 
     def each(self, wanted: Filter, size: int) -> Iterator[Row]:
-        """Yield all rows below entry ``size`` in the filter's order."""
-        rows = [row for row, words in self._all(size) if _matches(row, words, wanted)]
-        name = wanted.sort.lstrip("-")
-        if name != "recorded":
-            key = {"signed": lambda row: row.signed_on, "value": lambda row: float(row.value or 0)}[name]
-            rows.sort(key=key)  # type: ignore[arg-type]
-        yield from reversed(rows) if wanted.sort.startswith("-") else rows
+        """Return an iterator over all acts below entry ``size`` that ``wanted`` means, in its order, of one snapshot.
+
+        Raises:
+            StoreError: ``catalogue-behind``: it does not reach that far, so that rows would be missing.
+        """
+        reader = Catalog(self.path)
+        rows = reader._each(wanted, size)
+        next(rows)  # opens the snapshot now, so that what is refused is refused before the first row
+        return rows  # type: ignore[return-value]
 
     def count(self, wanted: Filter, size: int) -> int:
-        """Return how many rows ``each`` yields."""
-        return sum(1 for _ in self.each(wanted, size))
+        """Return how many rows ``each`` yields.
+
+        Raises:
+            StoreError: ``catalogue-behind``.
+        """
+        with self._reaching(size) as finder:
+            return finder.found(wanted).bit_count()
 
     def newest(self, count: int) -> list[Row]:
-        """Return the newest acts."""
-        return [_row(one[0]) for one in self._select("SELECT row FROM acts ORDER BY idx DESC LIMIT ?", count)]
+        """Return the newest acts, the newest first."""
+        with self._snapshot() as finder:
+            if finder is None:
+                return []
+            rows = finder.connection.execute("SELECT idx FROM acts ORDER BY idx DESC LIMIT ?", (count,)).fetchall()
+            return _rows(finder, [row[0] for row in rows])
 
     def row(self, index: int) -> Row | None:
         """Return the act at ``index``."""
-        found = self._select("SELECT row FROM acts WHERE idx = ?", index)
-        return _row(found[0][0]) if found else None
+        with self._snapshot() as finder:
+            return next(iter(_rows(finder, [index])), None) if finder else None
 
     def snippet(self, index: int, q: str) -> list[tuple[str, bool]] | None:
-        """Return pieces of a text document around a hit."""
-        found = self._select("SELECT text FROM acts WHERE idx = ?", index)
-        marked = mark_hits(found[0][0][:400], q) if found and found[0][0] else []
-        return marked if any(hit for _, hit in marked) else None
+        """Return what stands around the first hit in a text of the act, as (piece, whether it is a hit); None without one."""
+        with self._snapshot() as finder:
+            query = "SELECT text FROM texts WHERE idx = ? ORDER BY rowid"
+            texts = finder.connection.execute(query, (index,)).fetchall() if finder and q else []
+            found = (snippet_of(zlib.decompress(row[0]).decode("utf-8"), q) for row in texts)
+            return next((one for one in found if one), None)
 
-    def _all(self, size: int) -> Iterator[tuple[Row, str]]:
-        for row, words in self._select("SELECT row, words FROM acts WHERE idx < ? ORDER BY idx", size):
-            yield _row(row), words
+    def close(self) -> None:
+        """Close the catalogue; the next call opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection, self._file, self._columns = None, None, Columns()
 
-    def _select(self, query: str, *values: Any) -> list[Any]:
-        if not self.read_only:
-            return list(self.connection.execute(query, values).fetchall())
+    def _each(self, wanted: Filter, size: int) -> Iterator[Row | None]:
         try:
-            connection = connect(self.path, read_only=True)
+            with self._reaching(size) as finder:
+                yield None
+                found = ordered(finder, wanted, finder.found(wanted))
+                while batch := list(islice(found, _BATCH)):
+                    yield from _rows(finder, batch)
+        finally:
+            self.close()
+
+    @contextmanager
+    def _reaching(self, size: int) -> Iterator[Finder]:
+        """Open a snapshot of exactly ``size`` entries; one that was published this moment is waited for."""
+        deadline = time.monotonic() + _PATIENCE
+        while self.size < size:
+            if time.monotonic() > deadline:
+                raise StoreError(f"the catalogue does not reach {size}", code="catalogue-behind", size=size, known=self.size)
+            time.sleep(0.02)
+        with self._snapshot() as finder:
+            if finder is None or finder.size < size:
+                raise StoreError(f"the catalogue does not reach {size}", code="catalogue-behind", size=size, known=0)
+            yield Finder(finder.connection, size, finder.utc_seconds)
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Finder | None]:
+        """Yield a finder in one snapshot; None where there is no catalogue."""
+        connection = self._opened()
+        if connection is None:
+            yield None
+            return
+        try:
+            connection.execute("BEGIN")
             try:
-                return list(connection.execute(query, values).fetchall())
+                offset = meta(connection, "utc_offset")
+                yield Finder(connection, int(meta(connection, "size") or 0), _seconds(offset))
             finally:
-                connection.close()
-        except Exception as error:  # noqa: BLE001
-            if isinstance(error, driver().Error) or "database" in str(getattr(error, "code", "")):
-                return []
-            raise
+                connection.execute("ROLLBACK")
+        except driver().Error as error:
+            self.close()
+            raise StoreError(f"{self.path}: {error}", code="catalogue-damaged", path=str(self.path), problem=str(error)) from None
+
+    def _opened(self) -> Any:
+        """Return the connection to the file that is there now."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            self.close()
+            return None
+        if self._file != (found.st_dev, found.st_ino):
+            self.close()
+            self._connection = open_existing(self.path, read_only=True)
+            self._file = (found.st_dev, found.st_ino) if self._connection is not None else None
+        return self._connection
 
 
-def _row(text: str) -> Row:
-    return Row(**json.loads(text))
+def _rows(finder: Finder, found: Sequence[int]) -> list[Row]:
+    """Return the rows of the entries ``found``, in that order."""
+    query = f"{_ROWS} WHERE a.idx IN (SELECT value FROM json_each(?))"
+    by_index = {row[0]: _row(row, finder) for row in finder.connection.execute(query, (json.dumps(found),)).fetchall()}
+    return [by_index[index] for index in found if index in by_index]
 
 
-def _facet(row: Row, name: str) -> str | None:
-    return row.signed_on[:4] if name == "year" else getattr(row, name)
+def _row(row: Sequence[Any], finder: Finder) -> Row:
+    index, moment, act_id, ref, kind, form, office, number, title, signed_on, currency, value, supplier, method, documents = row
+    recorded_on = format_time(moment + finder.utc_seconds)[:10]
+    return Row(
+        index=index,
+        time=format_time(moment),
+        recorded_on=recorded_on,
+        id=act_id.hex(),
+        ref=ref,
+        kind=kind,
+        form=form,
+        office=office,
+        number=number,
+        title=title,
+        signed_on=signed_on,
+        lag_days=lag_days(signed_on, recorded_on),
+        currency=currency,
+        value=value,
+        supplier=supplier,
+        method=method,
+        documents=documents,
+    )
 
 
-def _fold(text: str) -> str:
-    plain = "".join(one for one in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(one))
-    return re.sub(r"[\W_]+", " ", plain)
-
-
-def _matches(row: Row, words: str, wanted: Filter) -> bool:
-    chosen = all(not getattr(wanted, name) or _facet(row, name) in getattr(wanted, name) for name in FACETS)
-    dated = (wanted.since or "0") <= row.recorded_on <= (wanted.until or "9")
-    close = words.replace(" ", "")
-    return chosen and dated and all(word in words or word in close for word in _fold(wanted.q).split())
-
-
-def mark_hits(text: str, q: str) -> list[tuple[str, bool]]:
-    """Split a displayed text into (piece, is hit)."""
-    words = _fold(q).split()
-    pieces = [one for one in re.split(r"(\w+)", text) if one]
-    return [(one, any(_fold(one).strip().startswith(word) for word in words)) for one in pieces]
+def _seconds(utc_offset: str) -> int:
+    hours, minutes = int(utc_offset[1:3]), int(utc_offset[4:6])
+    return (hours * 3600 + minutes * 60) * (-1 if utc_offset[0] == "-" else 1)

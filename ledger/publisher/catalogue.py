@@ -1,61 +1,143 @@
-"""Feeds the catalogue from published entries."""
+"""Keeping the catalogue: what is published is fed to it, after the submitters have their answers.
+
+The catalogue is derived. It is brought up to the published size and never beyond; where it is missing, damaged, of
+another version or founding, or shows another history or more than is published (a restored backup), it is made anew. Its
+faults never stop publishing: they are told in one line, and the next batch tries again.
+"""
 
 from __future__ import annotations
 
-import datetime
 import sys
-from typing import Any
+import time
+from collections.abc import Callable, Iterator
 
-from ledger.catalog.catalog import Catalog, Row
+from ledger.catalog.feeding import MOST_TEXT, Feed, Feeder, is_damage
+from ledger.catalog.rows import row_of, texts_of, wholes_of
+from ledger.errors import LedgerError
 from ledger.publisher.home import Home
 from ledger.publisher.store import Store
-from ledger.records.entry import local_date, parse_entry
-from ledger.records.record import RECORD_TYPE, Record, parse_record
+from ledger.records import canonical
+from ledger.records.entry import Entry, parse_entry
+from ledger.records.record import MAX_RECORD, RECORD_TYPE, Record
+from ledger.records.roster import Roster, apply_roster
+from ledger.sqlite import driver
 
-__all__ = ["keep_catalogue", "update_catalogue"]
+__all__ = ["keep_catalogue", "rebuild_catalogue", "update_catalogue"]
 
 _BATCH = 1000
 
 
-def keep_catalogue(home: Home) -> None:
-    """Bring the catalogue up to date if that can be done; a fault of a derived index never stops publishing."""
+def keep_catalogue(home: Home, seconds: float = 0.25) -> bool:
+    """Bring the catalogue up to date as far as ``seconds`` allow; tell whether there is nothing left that could be done now."""
     try:
-        update_catalogue(home)
-    except Exception as error:  # noqa: BLE001  # whatever it is, the next batch tries again
-        print(f"catalogue: {error}", file=sys.stderr)  # noqa: T201
+        with Store(home, read_only=True) as store:
+            published = store.published_size()
+        return update_catalogue(home, until=time.monotonic() + seconds) >= published
+    except (LedgerError, OSError, ValueError, driver().Error) as error:
+        print(f"catalogue: {error}", file=sys.stderr)  # noqa: T201  # an operator's line, as the sequencer's own
+        return True
 
 
-def update_catalogue(home: Home) -> int:
-    """Bring the catalogue to the published size, and return it."""
-    catalog = Catalog(home.search_db)
+def update_catalogue(home: Home, *, until: float | None = None, progress: Callable[[int, int], None] | None = None) -> int:
+    """Bring the catalogue up to the published size, or as far as the monotonic time ``until`` allows; return its size.
+
+    At least one batch is fed. A damaged catalogue is made anew, once.
+
+    Raises:
+        LedgerError: the disk refuses, or entries cannot be read.
+    """
+    try:
+        return _update(home, until, progress)
+    except (LedgerError, driver().Error) as error:
+        if not is_damage(error):
+            raise
+    return _update(home, until, progress, anew=True)
+
+
+def rebuild_catalogue(home: Home, progress: Callable[[int, int], None] | None = None) -> int:
+    """Make the catalogue anew, whole, and return its size.
+
+    Raises:
+        LedgerError: the disk refuses, or entries cannot be read.
+    """
+    return _update(home, None, progress, anew=True)
+
+
+def _update(
+    home: Home, until: float | None, progress: Callable[[int, int], None] | None, *, anew: bool = False
+) -> int:
     with Store(home, read_only=True) as store:
-        size, offset = store.published_size(), store.roster().utc_offset
-        for start in range(catalog.size, size, _BATCH):
-            rows = []
-            for index, data in enumerate(store.entries(start, min(size, start + _BATCH)), start):
-                entry = parse_entry(data)
-                if entry.envelope.payload_type == RECORD_TYPE:
-                    record = parse_record(entry.envelope.payload)
-                    rows.append((_row(index, entry.time, record, offset), _words(record.data), ""))
-            catalog.add(rows, min(size, start + _BATCH))
-    catalog.connection.close()
-    return size
+        size = store.published_size()
+        if not size:
+            return 0
+        roster = store.roster(size)
+        feeder = Feeder(home.search_db, founding=home.founding, utc_offset=roster.utc_offset)
+        try:
+            if anew or not _continues(store, feeder, size):
+                feeder.clear()
+            _withdraw(feeder, roster)
+            return _feed(store, feeder, size, until, progress or (lambda done, total: None))
+        finally:
+            feeder.close()
 
 
-def _row(index: int, time: str, record: Record, offset: str) -> Row:
-    data, fields, on = record.data, record.data["fields"], local_date(time, offset)
-    lag = (datetime.date.fromisoformat(on) - datetime.date.fromisoformat(data["signed_on"])).days
-    return Row(
-        index=index, time=time, recorded_on=on, id=record.id, ref=record.ref, kind=data["kind"], form=data["form"],
-        office=data["office"], number=data["number"], title=data["title"], signed_on=data["signed_on"], lag_days=lag,
-        currency=fields.get("currency"), value=fields.get("value"), supplier=fields.get("supplier", {}).get("name"),
-        method=fields.get("method"), documents=len(record.documents),
-    )  # fmt: skip
+def _continues(store: Store, feeder: Feeder, size: int) -> bool:
+    """Tell whether what the catalogue holds are the first of these entries."""
+    known = feeder.size
+    return not known or (known <= size and store.leaves(known - 1, known)[0].hex() == feeder.leaf)
 
 
-def _words(value: Any) -> str:
-    if isinstance(value, dict):
-        return " ".join(_words(one) for one in value.values())
-    if isinstance(value, list):
-        return " ".join(_words(one) for one in value)
-    return str(value)
+def _withdraw(feeder: Feeder, roster: Roster) -> None:
+    if roster.withdrawn:
+        feeder.withdraw(roster.withdrawn)
+
+
+def _feed(store: Store, feeder: Feeder, size: int, until: float | None, progress: Callable[[int, int], None]) -> int:
+    start = feeder.size
+    roster, withdrawn = store.roster(start), store.roster(size).withdrawn
+    while start < size:
+        end = min(size, start + _BATCH)
+        acts = []
+        for index, data in enumerate(store.entries(start, end), start):
+            entry = parse_entry(data)
+            if entry.envelope.payload_type == RECORD_TYPE:
+                acts.append(_act(store.home, roster, entry, index, set(withdrawn)))
+            else:
+                roster = apply_roster(roster, entry.envelope, index=index)
+        feeder.add(acts, start=start, size=end, leaf=store.leaves(end - 1, end)[0].hex())
+        start = end
+        progress(end, size)
+        if until is not None and time.monotonic() > until:
+            break
+    return start
+
+
+def _act(home: Home, roster: Roster, entry: Entry, index: int, withdrawn: set[str]) -> Feed:
+    """Return an act under the names that the roster gave its office and form when it was published."""
+    payload = entry.envelope.payload
+    record = Record(payload, entry.envelope.id, canonical.parse(payload, limit=MAX_RECORD))
+    office, form = (
+        str(known.get(record.data[key], {}).get("name", ""))
+        for key, known in (("office", roster.offices), ("form", roster.forms))
+    )
+    return Feed(
+        row_of(record, index=index, time=entry.time, utc_offset=roster.utc_offset),
+        tuple(texts_of(record, office=office, form=form)),
+        wholes_of(record),
+        tuple(_documents(home, record, withdrawn)),
+    )
+
+
+def _documents(home: Home, record: Record, withdrawn: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield (SHA-256, text) of the published plain texts that a clerk's machine supplied; no other file is looked into."""
+    for document in record.documents:
+        is_text = document["role"] == "text" and document["media_type"] == "text/plain"
+        if is_text and document["sha256"] not in withdrawn:
+            try:
+                with open(home.document(document["sha256"]), "rb") as file:
+                    data = file.read(MOST_TEXT)
+            except OSError:
+                continue  # fsck tells of it
+            text = data.decode("utf-8", "ignore").replace("\0", " ")
+            if text.strip():
+                yield document["sha256"], text

@@ -58,6 +58,7 @@ class Sequencer:
         self.store = Store(home)
         self.inbox = Inbox(home)
         self.tip = tip_of(self.store)
+        self.behind = False
 
     def close(self) -> None:
         """Close both databases."""
@@ -77,7 +78,7 @@ class Sequencer:
                 check_clock(self.clock.now(), self.tip.time)
             check_no_rollback(self.home)
             flush(self.home, self.keys, self.clock.now())
-            keep_catalogue(self.home)
+            self.catch_up()
         self.tidy()
 
     def step(self, limit: int = BATCH) -> int:
@@ -89,8 +90,13 @@ class Sequencer:
             if any(not reasons for _, reasons in judged):
                 flush(self.home, self.keys, self.clock.now())
             self.inbox.settle([(one.n, reasons) for one, reasons in judged])
-            keep_catalogue(self.home)
+            self.catch_up()
         return len(pending)
+
+    def catch_up(self) -> bool:
+        """Feed the catalogue for a moment, with those who submitted answered already; tell whether more waits to be fed."""
+        self.behind = not keep_catalogue(self.home)
+        return self.behind
 
     def note(self, what: str, detail: str) -> None:
         """Keep what an operator has accepted."""
@@ -204,7 +210,8 @@ def run(sequencer: Sequencer, *, stopped: Callable[[], bool], wait: Callable[[fl
     swept = time.monotonic()
     while not stopped():
         if not sequencer.inbox.pending(1):
-            wait(0.01)
+            if not sequencer.behind or not sequencer.catch_up():
+                wait(0.01)
             if time.monotonic() - swept > SWEEP_EVERY:
                 sequencer.tidy()
                 swept = time.monotonic()
