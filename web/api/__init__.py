@@ -19,7 +19,5 @@ __all__ = ["blueprints"]
 def blueprints() -> list[Blueprint]:
     """Return the blueprints of the API and of the feed."""
     from web.api import feeds, ledger, records
-    from web.api.answers import finish
 
-    ledger.blueprint.after_app_request(finish)
     return [ledger.blueprint, records.blueprint, feeds.blueprint]

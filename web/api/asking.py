@@ -1,4 +1,7 @@
-"""What a request asks for, read strictly: a parameter that nobody knows is refused, so that a typo never widens an answer."""
+"""What a request asks for, read strictly.
+
+A parameter that nobody knows, or one without a value, is refused: a typing error never widens an answer.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from flask import request
 
 from ledger.catalog.filters import FACETS, Filter
 from ledger.errors import UsageError
+from ledger.words import LANGUAGES
 
 __all__ = ["allow", "digest", "entry_index", "filter_of", "whole_number"]
 
@@ -21,12 +25,17 @@ def allow(single: Collection[str] = (), several: Collection[str] = ()) -> None:
     """Accept the query if it names nothing but these parameters, each of ``single`` once at most.
 
     Raises:
-        UsageError: ``unknown-parameter``, ``parameter-twice``.
+        UsageError: ``unknown-parameter``, ``empty-parameter``, ``parameter-twice``.
     """
+    wished = request.args.get("lang", LANGUAGES[0])
+    if wished not in LANGUAGES:
+        raise UsageError(f"lang={wished[:_SHOWN]!r}", code="bad-filter", name="lang", value=wished[:_SHOWN])
     for name in request.args:
         if name not in (*_ALWAYS, *single, *several):
-            known = ", ".join((*single, *several, *_ALWAYS))
-            raise UsageError(f"parameter {name[:_SHOWN]!r}", code="unknown-parameter", name=name[:_SHOWN], known=known)
+            known = {"name": name[:_SHOWN], "known": ", ".join((*single, *several, *_ALWAYS))}
+            raise UsageError(f"parameter {name[:_SHOWN]!r}", code="unknown-parameter", **known)
+        if any(not value.strip() for value in request.args.getlist(name)):
+            raise UsageError(f"parameter {name} is empty", code="empty-parameter", name=name)
         if name not in several and len(request.args.getlist(name)) > 1:
             raise UsageError(f"parameter {name} twice", code="parameter-twice", name=name)
 

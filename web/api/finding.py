@@ -67,12 +67,12 @@ def find(reading: Reading, keys: Iterable[tuple[str, str]]) -> dict[str, list[di
         UsageError: ``find-nothing``, ``find-too-many-keys``, ``find-too-much``; a malformed key.
         FormatError: ``bad-ref``.
     """
-    asked = list(dict.fromkeys(keys))
+    asked = list(keys)
     if not asked:
         raise UsageError("no key", code="find-nothing")
     if len(asked) > MOST_KEYS:
         raise UsageError(f"{len(asked)} keys", code="find-too-many-keys", count=len(asked), limit=MOST_KEYS)
-    stored = [(kind, typed, KINDS[kind].read(typed)) for kind, typed in asked]
+    stored = [(kind, typed, KINDS[kind].read(typed)) for kind, typed in dict.fromkeys(asked)]
     found = _Found(reading)
     for kind in KINDS:
         values = sorted({value for one, _, value in stored if one == kind})

@@ -12,7 +12,7 @@ from ledger.publisher.state import Fate, fate_of
 from ledger.records.numbers import fold_number
 from ledger.records.refs import parse_ref
 from ledger.words import say_reason
-from web.api.answers import conditional, json_answer
+from web.api.answers import conditional, finish, json_answer
 from web.api.asking import allow, digest
 from web.api.checking import Asked, answer_of
 from web.api.checkline import check_json, check_line
@@ -27,6 +27,7 @@ _CHECKED = ("ref", "number", "supplier", "value")
 _LONGEST = 400
 
 blueprint = Blueprint("api-ledger", __name__, url_prefix="/api/v1")
+blueprint.after_app_request(finish)  # also of addresses that nobody has
 
 
 @blueprint.get("/ledger")
@@ -118,7 +119,7 @@ def _asked() -> Asked:
         FormatError: ``bad-ref``.
     """
     allow(_CHECKED)
-    given = {name: request.args.get(name, "").strip() or None for name in _CHECKED}
+    given = {name: request.args[name].strip() if name in request.args else None for name in _CHECKED}
     for name, text in given.items():
         if text is not None and len(text) > _LONGEST:
             raise UsageError(f"{name} is too long", code="bad-filter", name=name, value=text[:60])

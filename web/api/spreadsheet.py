@@ -55,9 +55,10 @@ def write_xlsx(export: Export, say: Say) -> IO[bytes]:
 
 
 def file_pieces(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield a file in pieces."""
-    while piece := file.read(_PIECE):
-        yield piece
+    """Yield a file in pieces, and close it."""
+    with file:
+        while piece := file.read(_PIECE):
+            yield piece
 
 
 def _write_records(book: Any, export: Export) -> None:
