@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ledger.commands.clerk import home_here, load_settings, now, printed, private_key, usual_key
+from ledger.commands.clerk import load_settings, now, printed
 from ledger.commands.common import REFUSED, Session, json_option, ledger_option, passphrase_option, printable, session
+from ledger.commands.ledgers import ledger_of
+from ledger.commands.signing import private_key, usual_key
 from ledger.errors import UsageError
 from ledger.words import say_reason
 
 if TYPE_CHECKING:
+    from ledger.commands.ledgers import Ledger, Outcome, State
     from ledger.desk.importing import Importer, Planned
     from ledger.desk.journal import Journal
     from ledger.desk.refusals import Refusals
     from ledger.desk.sources import SourceRow, Table
-    from ledger.publisher.handover import Outcome
-    from ledger.publisher.home import Home
 
 __all__ = ["import_"]
 
@@ -54,15 +57,15 @@ def import_(here: Session, file: Path, map_file: Path | None, key_files: tuple[P
         return _guess(here, file, map_file)
     if map_file is None:
         raise UsageError("no map", code="missing-options", options="--map")
-    chart, table, home = load_map(map_file), open_table(file), home_here(here)
+    chart, table, ledger = load_map(map_file), open_table(file), ledger_of(here)
     run = _Run(here, Refusals(file, table.columns, here.lang))
     signers = [private_key(here, one) for one in key_files or usual_key(load_settings())]
-    with Journal(file, home.founding, write=yes) as journal:
-        importer = Importer(chart, signers, journal, file.absolute().parent, lang=here.lang)
-        try:
-            run.all_rows(home, table, importer, journal, publish=yes)
-        finally:
-            importer.close()
+    with Journal(file, ledger.founding, write=yes) as journal:
+
+        def new_importer() -> Importer:
+            return Importer(chart, signers, journal, file.absolute().parent, lang=here.lang)
+
+        run.all_rows(ledger, table, new_importer, journal, publish=yes)
     return run.report(published=yes)
 
 
@@ -74,23 +77,22 @@ class _Run:
         self.counts: Counter[str] = Counter()
         self.shown: dict[str, list[dict[str, Any]]] = {"already": [], "twins": [], "refused": [], "warnings": [], "published": []}
 
-    def all_rows(self, home: Home, table: Table, importer: Importer, journal: Journal, *, publish: bool) -> None:
+    def all_rows(
+        self, ledger: Ledger, table: Table, new_importer: Callable[[], Importer], journal: Journal, *, publish: bool
+    ) -> None:
         """Plan all rows, batch by batch; with ``publish`` hand over each batch before the next is judged."""
-        from ledger.publisher.handover import sequence_once
-        from ledger.publisher.state import open_state
-
         if publish:  # a run that was cut off may have left acts half-way
-            sequence_once(home, self.here.passphrase_of)
-        with tempfile.TemporaryDirectory(prefix="bening-import-") as folder:
+            ledger.take_up()
+        with tempfile.TemporaryDirectory(prefix="bening-import-") as folder, contextlib.closing(new_importer()) as importer:
             for number, batch in enumerate(_batches(table.rows)):
-                with open_state(home) as state:
+                with ledger.read(functools.partial(_rehearse, new_importer, batch)) as state:
                     if publish or number == 0:
                         importer.renew(state.roster, state.index, state.size, now())
                     else:
                         importer.go_on(state.index)
                     planned = [importer.plan(row) for row in batch]
                 if publish:
-                    planned = _publish(self.here, home, planned, journal, Path(folder))
+                    planned = _publish(ledger, planned, journal, Path(folder))
                 for one in planned:
                     self._count(one)
                 self._progress()
@@ -140,14 +142,19 @@ class _Run:
             click.echo(f"\r{sum(self.counts.values())}", err=True, nl=False)
 
 
-def _publish(here: Session, home: Home, planned: Sequence[Planned], journal: Journal, folder: Path) -> list[Planned]:
-    """Hand over what may be published: the journal first, then the acts, then what became of them."""
-    from ledger.publisher.handover import Submission, hand_over
+def _rehearse(new_importer: Callable[[], Importer], batch: Sequence[SourceRow], state: State) -> None:
+    """Plan rows only to learn what will be asked of the ledger's index."""
+    with contextlib.closing(new_importer()) as importer:
+        importer.renew(state.roster, state.index, state.size, now())
+        for row in batch:
+            importer.plan(row)
 
+
+def _publish(ledger: Ledger, planned: Sequence[Planned], journal: Journal, folder: Path) -> list[Planned]:
+    """Hand over what may be published: the journal first, then the acts, then what became of them."""
     waiting = [(one, one.envelope, one.act) for one in planned if one.envelope is not None and one.act is not None]
     journal.reserve((one.line, act.ref, envelope.id) for one, envelope, act in waiting)
-    submissions = [Submission(envelope, _paths(one, folder)) for one, envelope, _ in waiting]
-    outcomes = hand_over(home, submissions, keys=here.passphrase_of) if submissions else []
+    outcomes = ledger.hand_over([(envelope, _paths(one, folder)) for one, envelope, _ in waiting]) if waiting else []
     codes = {outcome.id: [reason.code for reason in outcome.reasons] for outcome in outcomes}
     journal.settle((one.line, o.id, o.index, codes[o.id]) for (one, _, _), o in zip(waiting, outcomes, strict=True))
     by_line = {one.line: outcome for (one, _, _), outcome in zip(waiting, outcomes, strict=True)}

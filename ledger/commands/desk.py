@@ -5,36 +5,40 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ledger.commands.clerk import (
-    agree,
     ask_setup,
-    check_asked,
     complete,
-    hand_over_one,
-    home_here,
-    judge_first,
     load_settings,
     look,
     make_draft,
-    match_documents,
-    open_home,
     printed,
+    request_of,
+    salt_lines,
+    write_label,
+)
+from ledger.commands.common import Session, json_option, ledger_option, passphrase_option, printable, session
+from ledger.commands.ledgers import check_place, ledger_of
+from ledger.commands.signing import (
+    agree,
+    check_asked,
+    hand_over_one,
+    judge_first,
+    match_documents,
     private_key,
     proof_path,
     public_id,
     report_act,
-    request_of,
     roster_at_hand,
-    salt_lines,
     usual_key,
-    write_label,
 )
-from ledger.commands.common import Session, json_option, ledger_option, passphrase_option, printable, session
 from ledger.errors import UsageError
+
+if TYPE_CHECKING:
+    from ledger.commands.ledgers import State
 
 __all__ = ["draft", "number", "publish", "setup", "sign", "submit"]
 
@@ -73,7 +77,7 @@ def _act_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command()
-@click.option("-L", "--ledger", "where", metavar="DIR|URL", help="The ledger that you publish to.")
+@click.option("-L", "--ledger", "where", metavar="DIR|URL", help="The ledger that you publish to: its folder, or its site.")
 @click.option("--name", help="A short name for it.")
 @click.option("--key", type=_FILE, help="Your key file.")
 @click.option("--office")
@@ -93,6 +97,7 @@ def setup(here: Session, /, where: str | None, name: str | None, key: Path | Non
     if where is None and not any(person.values()) and sys.stdin.isatty():
         where, name, person = ask_setup(here, settings)
     if where is not None:
+        check_place(where)
         chosen = name or Path(where.rstrip("/")).name.split(".")[0] or "ledger"
         settings = settings.with_ledger(chosen, where)
     settings = settings.with_person(**person)
@@ -115,17 +120,20 @@ def setup(here: Session, /, where: str | None, name: str | None, key: Path | Non
 @session
 def number(here: Session, form: str, count: int, svg: bool, png: bool, out: Path | None) -> int:
     """Draw references, and make labels to put on papers before they are signed."""
-    from ledger.publisher.state import open_state
     from ledger.records.refs import draw_ref, format_ref
 
-    home = home_here(here)
+    ledger, drawn = ledger_of(here), [draw_ref() for _ in range(count + 10)]
     kinds = [kind for kind, wanted in (("svg", svg or (out is not None and not png)), ("png", png)) if wanted]
-    with open_state(home) as state:
+
+    def unused(state: State) -> list[str]:
+        return [ref for ref in drawn if state.index.by_ref(ref) is None][:count]
+
+    with ledger.read(unused) as state:
         if form not in state.roster.forms:
             raise UsageError(f"no form {form}", code="no-such-form", form=form, known=", ".join(state.roster.forms))
-        refs = [ref for ref in (draw_ref() for _ in range(count * 2)) if state.index.by_ref(ref) is None][:count]
-        name = state.roster.name
-    files = [[str(write_label(home, name, ref, form, kind, out or Path())) for kind in kinds] for ref in refs]
+        refs, name = unused(state), state.roster.name
+    address = ledger.address if kinds else None
+    files = [[str(write_label(address, name, ref, form, kind, out or Path())) for kind in kinds] for ref in refs]
     shown = [{"ref": ref, "file": one[0] if one else None, "files": one} for ref, one in zip(refs, files, strict=True)]
     lines = [here.say("desk.number", ref=format_ref(ref), file="  ".join(one)) for ref, one in zip(refs, files, strict=True)]
     here.report({"form": form, "labels": shown}, [*lines, here.say("desk.number-how", form=form)])
@@ -148,7 +156,7 @@ def draft(here: Session, /, documents: tuple[str, ...], output: Path, signers: t
 
     settings = load_settings()
     keys = signers or usual_key(settings)
-    with open_home(home_here(here)) as state:
+    with ledger_of(here).read() as state:
         request = complete(here, request_of(documents, said, [public_id(here, one) for one in keys]), state, settings)
         made = make_draft(request, state)
         remarks = look(here, made, state, whole=not here.json)
@@ -219,9 +227,9 @@ def submit(here: Session, file: Path, documents: tuple[Path, ...], proof: Path |
     if waiting:
         keyids = ", ".join(keyid[:16] for keyid in waiting)
         raise UsageError(f"not signed by {keyids}", code="not-signed-yet", keyids=keyids)
-    home, files = home_here(here), match_documents(envelope, documents)
-    judge_first(home, envelope, files)
-    outcome = hand_over_one(here, home, envelope, files)
+    ledger, files = ledger_of(here), match_documents(envelope, documents)
+    judge_first(ledger, envelope, files)
+    outcome = hand_over_one(ledger, envelope, files)
     if envelope.payload_type == RECORD_TYPE:
         return report_act(here, outcome, proof or proof_path(documents, outcome), [])
     here.report({"id": outcome.id, "index": outcome.index, "already": outcome.already},
@@ -246,9 +254,9 @@ def publish(
     from ledger.desk.acts import sign_act
     from ledger.desk.documents import keep_salts
 
-    settings, home = load_settings(), home_here(here)
+    settings, ledger = load_settings(), ledger_of(here)
     keys = key_files or usual_key(settings)
-    with open_home(home) as state:
+    with ledger.read() as state:
         request = request_of(documents, said, [public_id(here, one) for one in keys])
         request = complete(here, request, state, settings, ask_ref=not yes)
         made = make_draft(request, state)
@@ -258,7 +266,7 @@ def publish(
     for key in keys:
         envelope = sign_act(envelope, private_key(here, key))
     keep_salts(made.salts)  # before anything is public: without its salt a commitment can never be opened
-    outcome = hand_over_one(here, home, envelope, made.paths)
+    outcome = hand_over_one(ledger, envelope, made.paths)
     for line in salt_lines(here, made):
         here.note(line)
     return report_act(here, outcome, proof or proof_path([one.path for one in made.documents], outcome), remarks)

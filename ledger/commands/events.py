@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ledger.commands.common import Session, printable
+import click
+
+from ledger.commands.common import Session, json_option, ledger_option, passphrase_option, printable, session
 from ledger.errors import AdmissionError, UsageError
 
 if TYPE_CHECKING:
-    from ledger.publisher.home import Home
+    from ledger.commands.ledgers import Ledger
     from ledger.records.envelope import Envelope
     from ledger.records.roster import Roster
 
-__all__ = ["Ready", "prepare_events", "send_events", "write_events"]
+__all__ = ["Ready", "event_options", "prepare_events", "send_events", "write_events"]
 
+_FILE = click.Path(path_type=Path, dir_okay=False)
 _STILL_MISSING = ("too-few-authority-signatures", "no-proof-of-possession")
+
+
+def event_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What every command that makes an event takes: keys, where to write it, and the ledger."""
+    options: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
+        click.option("--key", "key_files", type=_FILE, multiple=True, help="Private key: the authority's, and a new key itself."),
+        click.option("-o", "--output", type=_FILE, help="Write the event here, for others to sign, and do not submit it."),
+        ledger_option,
+        passphrase_option,
+        json_option,
+        session,
+    ]
+    for option in options:
+        command = option(command)
+    return command
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +49,7 @@ class Ready:
     enough: bool
 
 
-def prepare_events(here: Session, home: Home, events: Sequence[dict[str, Any]], key_files: Sequence[Path]) -> Ready:
+def prepare_events(here: Session, ledger: Ledger, events: Sequence[dict[str, Any]], key_files: Sequence[Path]) -> Ready:
     """Draft events, sign them with the keys at hand, and judge them.
 
     Raises:
@@ -41,10 +59,9 @@ def prepare_events(here: Session, home: Home, events: Sequence[dict[str, Any]], 
     from ledger.desk.acts import is_asked, progress_of, sign_act
     from ledger.desk.roster_file import draft_payloads
     from ledger.keyfile import load_private
-    from ledger.publisher.state import open_state
 
     signers = [load_private(file, here.passphrase_of(file)) for file in key_files]
-    with open_state(home) as state:
+    with ledger.read() as state:
         now, size = state.roster, state.size
     drafts = draft_payloads(now, events)
     for signer in signers:
@@ -68,15 +85,13 @@ def _judge(roster: Roster, drafts: Sequence[Envelope], size: int) -> None:
         roster = apply_roster(roster, draft, index=index)
 
 
-def send_events(here: Session, home: Home, ready: Ready, more: Sequence[str] = ()) -> int:
+def send_events(here: Session, ledger: Ledger, ready: Ready, more: Sequence[str] = ()) -> int:
     """Submit events and tell their place, and ``more``; the exit status.
 
     Raises:
         AdmissionError: they were refused.
     """
-    from ledger.publisher.handover import Submission, hand_over
-
-    outcomes = hand_over(home, [Submission(draft) for draft in ready.drafts], keys=here.passphrase_of)
+    outcomes = ledger.hand_over([(draft, {}) for draft in ready.drafts])
     refused = [reason for outcome in outcomes for reason in outcome.reasons]
     if refused:
         raise AdmissionError(refused)

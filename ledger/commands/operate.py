@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-import shutil
+import re
 import signal
 import threading
 from typing import Any
@@ -21,8 +20,8 @@ from ledger.commands.common import (
     printable,
     session,
 )
-from ledger.commands.ledgers import home_of
-from ledger.errors import StoreError
+from ledger.commands.ledgers import home_of, ledger_of
+from ledger.errors import StoreError, UsageError
 
 __all__ = ["fsck", "rebuild", "sequence", "status"]
 
@@ -66,10 +65,13 @@ def sequence(here: Session, accept_clock: bool, once: bool) -> int:
 @json_option
 @session
 def status(here: Session, act: str | None) -> int:
-    """Show the ledger's state: size, last checkpoint, what waits, space, whether a sequencer runs."""
+    """Show the ledger's state: size, last checkpoint, what waits, space, whether a sequencer runs.
+
+    Of a ledger elsewhere, what can be known publicly.
+    """
     if act is not None:
         return _fate(here, act)
-    found = _status(here)
+    found = ledger_of(here).status()
     here.report(found, _status_lines(here, found))
     return 0
 
@@ -108,10 +110,11 @@ def rebuild(here: Session) -> int:
 
 
 def _fate(here: Session, act_id: str) -> int:
-    from ledger.publisher.state import fate_of
     from ledger.words import say_reason
 
-    fate = fate_of(home_of(here), act_id)
+    if not re.fullmatch(r"[0-9a-f]{64}", act_id, re.ASCII):
+        raise UsageError(f"{act_id!r} is no id", code="bad-act-id", id=act_id[:80])
+    fate = ledger_of(here).fate(act_id)
     sentences = [say_reason(one, here.lang) for one in fate.reasons]
     found = {"id": act_id, "state": fate.state, "index": fate.index, "reasons": sentences}
     lines = [here.say(f"fate.{fate.state}", id=act_id[:16], index=fate.index), *(f"  - {one}" for one in sentences)]
@@ -119,45 +122,10 @@ def _fate(here: Session, act_id: str) -> int:
     return {"published": 0, "refused": REFUSED}.get(fate.state, UNCHECKED)
 
 
-def _status(here: Session) -> dict[str, Any]:
-    from ledger.publisher.inbox import Inbox
-    from ledger.publisher.store import Store
-
-    home = home_of(here)
-    with Store(home, read_only=True) as store:
-        head, size, roster, notes = store.head(), store.published_size(), store.roster(), store.notes()
-        published = store.head_at(size)
-    inbox = Inbox(home)
-    waiting = inbox.count_pending()
-    inbox.close()
-    with home.lock() as ours:
-        running = not ours
-    return {
-        "name": roster.name,
-        "origin": home.origin,
-        "founding": home.founding,
-        "size": size,
-        "unpublished": (head.size if head else 0) - size,
-        "last_entry": published.time if published else None,
-        "quiet_days": _days_since(published.time) if published else None,
-        "root": published.root.hex() if published else None,
-        "waiting": waiting,
-        "sequencer_running": running,
-        "free_mib": shutil.disk_usage(home.path).free // 2**20,
-        "restored": home.restore_mark.exists(),
-        "notes": [" · ".join(note) for note in notes],
-    }
-
-
 def _status_lines(here: Session, found: dict[str, Any]) -> list[str]:
     shown = {key: value for key, value in found.items() if value not in (None, []) and value is not False}
     lines = [here.say(f"status.{key}", **found) for key in shown]
-    return lines if found["sequencer_running"] else [*lines, here.say("status.no-sequencer")]
-
-
-def _days_since(time: str) -> int:
-    moment = datetime.datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.UTC)
-    return (datetime.datetime.now(datetime.UTC) - moment).days
+    return lines if found.get("sequencer_running", True) else [*lines, here.say("status.no-sequencer")]
 
 
 def _stop_on_signals() -> threading.Event:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from ledger.commands.common import Session, json_option, ledger_option, passphrase_option, printable, session
-from ledger.commands.events import prepare_events, send_events, write_events
-from ledger.errors import AdmissionError, UsageError
-
-if TYPE_CHECKING:
-    from ledger.publisher.home import Home
+from ledger.commands.common import Session, json_option, ledger_option, session
+from ledger.commands.events import event_options, prepare_events, send_events, write_events
+from ledger.commands.ledgers import ledger_of
+from ledger.commands.logkey import log_key
+from ledger.errors import UsageError
 
 __all__ = ["roster"]
 
@@ -25,20 +23,6 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.group()
 def roster() -> None:
     """Offices, forms, keys, rules: what the authority has decided."""
-
-
-def _event_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    options: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
-        click.option("--key", "key_files", type=_FILE, multiple=True, help="Private key: the authority's, and a new key itself."),
-        click.option("-o", "--output", type=_FILE, help="Write the event here, for others to sign, and do not submit it."),
-        ledger_option,
-        passphrase_option,
-        json_option,
-        session,
-    ]
-    for option in options:
-        command = option(command)
-    return command
 
 
 def _words(text: str | None) -> list[str]:
@@ -51,7 +35,7 @@ def _given(**values: Any) -> dict[str, Any]:
 
 @roster.command("apply")
 @click.argument("file", type=_FILE)
-@_event_options
+@event_options
 def apply(here: Session, file: Path, key_files: tuple[Path, ...], output: Path | None) -> int:
     """Make the events in FILE (TOML)."""
     from ledger.desk.roster_file import read_events
@@ -63,7 +47,7 @@ def apply(here: Session, file: Path, key_files: tuple[Path, ...], output: Path |
 @click.argument("office_id", metavar="ID")
 @click.option("--name", required=True)
 @click.option("--parent", help="The office above.")
-@_event_options
+@event_options
 def office(here: Session, office_id: str, name: str, parent: str | None, key_files: tuple[Path, ...], output: Path | None) -> int:
     """Declare an office, or give it another name or place."""
     return _make(here, [{"event": "office", "id": office_id, "name": name, **_given(parent=parent)}], key_files, output)
@@ -74,7 +58,7 @@ def office(here: Session, office_id: str, name: str, parent: str | None, key_fil
 @click.option("--kind", required=True, help="What kind of paper it is.")
 @click.option("--name", required=True, help="The city's own name for it.")
 @click.option("--law", help="What it rests on.")
-@_event_options
+@event_options
 def form(
     here: Session, form_id: str, kind: str, name: str, law: str | None, key_files: tuple[Path, ...], output: Path | None
 ) -> int:
@@ -90,7 +74,7 @@ def form(
 @click.option("--kinds", required=True, help="Kinds that it may sign, with commas.")
 @click.option("--from", "begins", required=True, help="First day (YYYY-MM-DD).")
 @click.option("--until", help="Last day.")
-@_event_options
+@event_options
 def enrol(
     here: Session,
     pub: Path,
@@ -121,7 +105,7 @@ def enrol(
 
 @roster.command("retire")
 @click.argument("target", metavar="KEYID|FILE.pub")
-@_event_options
+@event_options
 def retire(here: Session, target: str, key_files: tuple[Path, ...], output: Path | None) -> int:
     """End a key: it signs nothing more. What it signed stands."""
     return _make(here, [{"event": "retire", "key": _keyid(here, target)}], key_files, output)
@@ -131,7 +115,7 @@ def retire(here: Session, target: str, key_files: tuple[Path, ...], output: Path
 @click.argument("target", metavar="KEYID|FILE.pub")
 @click.option("--suspect-from", type=int, required=True, help="Acts signed with it from this index on are disputed.")
 @click.option("--reason")
-@_event_options
+@event_options
 def revoke(
     here: Session, target: str, suspect_from: int, reason: str | None, key_files: tuple[Path, ...], output: Path | None
 ) -> int:
@@ -142,10 +126,10 @@ def revoke(
 
 @roster.command("reaffirm")
 @click.argument("acts", metavar="REF|ID...", nargs=-1, required=True)
-@_event_options
+@event_options
 def reaffirm(here: Session, acts: tuple[str, ...], key_files: tuple[Path, ...], output: Path | None) -> int:
     """Confirm acts that a revoked key had signed."""
-    return _make(here, [{"event": "reaffirm", "acts": [_act_id(here, one) for one in acts]}], key_files, output)
+    return _make(here, [{"event": "reaffirm", "acts": _act_ids(here, acts)}], key_files, output)
 
 
 @roster.command("rule")
@@ -154,7 +138,7 @@ def reaffirm(here: Session, acts: tuple[str, ...], key_files: tuple[Path, ...], 
 @click.option("--positions", help="… who hold one of these positions (with commas).")
 @click.option("--office", "office_id", help="This office …")
 @click.option("--over", help="… may amend, revoke or annul acts of that one.")
-@_event_options
+@event_options
 def rule(
     here: Session,
     kind: str | None,
@@ -182,7 +166,7 @@ def rule(
 @click.option("--start", type=int, default=1, show_default=True)
 @click.option("--resets", type=click.Choice(["yearly", "never"]), default="yearly", show_default=True)
 @click.option("--complete-from", required=True, help="From this day on every number is published or explained.")
-@_event_options
+@event_options
 def series(
     here: Session,
     series_id: str,
@@ -213,7 +197,7 @@ def series(
 @click.option("--office", "office_id", required=True)
 @click.option("--forms", required=True, help="Form ids, with commas.")
 @click.option("--from", "begins", required=True)
-@_event_options
+@event_options
 def duty(here: Session, office_id: str, forms: str, begins: str, key_files: tuple[Path, ...], output: Path | None) -> int:
     """Record that an office has promised to publish forms here."""
     return _make(here, [{"event": "duty", "office": office_id, "forms": _words(forms), "from": begins}], key_files, output)
@@ -223,7 +207,7 @@ def duty(here: Session, office_id: str, forms: str, begins: str, key_files: tupl
 @click.argument("sha256")
 @click.option("--law", required=True, help="The law that demands it.")
 @click.option("--reason", required=True)
-@_event_options
+@event_options
 def withdraw(here: Session, sha256: str, law: str, reason: str, key_files: tuple[Path, ...], output: Path | None) -> int:
     """Take a document's bytes out of the public folder; its hash stays."""
     return _make(here, [{"event": "withdraw", "sha256": sha256, "law": law, "reason": reason}], key_files, output)
@@ -232,63 +216,13 @@ def withdraw(here: Session, sha256: str, law: str, reason: str, key_files: tuple
 @roster.command("authority")
 @click.option("--pub", "pubs", type=_FILE, multiple=True, required=True, help="Public key; repeat for every one.")
 @click.option("--threshold", type=click.IntRange(1, 16), required=True)
-@_event_options
+@event_options
 def authority(here: Session, pubs: tuple[Path, ...], threshold: int, key_files: tuple[Path, ...], output: Path | None) -> int:
     """Replace the authority's keys. The old threshold and every new key sign."""
     from ledger.keyfile import load_public
 
     keys = [load_public(pub).spki_base64() for pub in pubs]
     return _make(here, [{"event": "authority", "keys": keys, "threshold": threshold}], key_files, output)
-
-
-@roster.command("log-key")
-@click.argument("file", type=_FILE)
-@click.option("--from-size", type=int, required=True, help="Checkpoints from this size on carry the new keys.")
-@click.option("--overlap-until-size", type=int, required=True, help="Up to before this size the old keys sign as well.")
-@_event_options
-def log_key(
-    here: Session, file: Path, from_size: int, overlap_until_size: int, key_files: tuple[Path, ...], output: Path | None
-) -> int:
-    """Announce new keys of the log (made in FILE if absent). Once the event is accepted they are named in bening.toml."""
-    from ledger.durable import write_over
-    from ledger.keyfile import load_log_keys
-    from ledger.publisher.home import add_log_key
-
-    home = _home(here)
-    settings = home.path / "bening.toml"
-    with _made_log_keys(here, file) as made:
-        vkeys = load_log_keys(file, here.passphrase_of(file)).vkeys(home.origin)
-        event = {"event": "log_key", "vkeys": list(vkeys), "from_size": from_size, "overlap_until_size": overlap_until_size}
-        ready = prepare_events(here, home, [event], key_files)
-    told = {"file": printable(file.absolute()), "settings": printable(settings), "size": from_size}
-    if output is not None or not ready.enough:
-        return write_events(here, ready, output, [here.say("roster.log-key-later", **told)])
-    before = settings.read_bytes()
-    add_log_key(home, file)  # at once: the checkpoint over the event itself may have to carry the new signatures
-    try:
-        return send_events(here, _home(here), ready, [here.say("roster.log-key-named", **told)])
-    except AdmissionError:
-        write_over(settings, before)
-        for path in made:
-            path.unlink(missing_ok=True)
-        raise
-
-
-@contextlib.contextmanager
-def _made_log_keys(here: Session, file: Path) -> Iterator[list[Path]]:
-    """Make the log's two key files if they are absent; what was made goes again if the block fails."""
-    from ledger.keyfile import new_log_keys
-
-    made: list[Path] = []
-    if not file.exists():
-        new_log_keys(file, here.new_passphrase(file))
-        made = [file, file.with_name(file.name + ".mldsa44")]
-    try:
-        yield made
-    except BaseException:
-        for path in made:
-            path.unlink(missing_ok=True)
-        raise
 
 
 @roster.command("list")
@@ -298,25 +232,21 @@ def _made_log_keys(here: Session, file: Path) -> Iterator[list[Path]]:
 def list_(here: Session) -> int:
     """Show offices, forms, keys, rules and number books as they are now."""
     from ledger.desk.roster_view import roster_json, roster_lines
-    from ledger.publisher.state import open_state
 
-    with open_state(_home(here)) as state:
-        today = datetime.datetime.now(datetime.UTC).date().isoformat()
-        here.report(roster_json(state.roster), roster_lines(state.roster, here.say, today))
+    now = ledger_of(here).roster()
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    here.report(roster_json(now), roster_lines(now, here.say, today))
     return 0
+
+
+roster.add_command(log_key)
 
 
 def _make(here: Session, events: Sequence[dict[str, Any]], key_files: Sequence[Path], output: Path | None) -> int:
     """Draft, sign with the keys at hand, and submit; or write what still needs signatures."""
-    home = _home(here)
-    ready = prepare_events(here, home, events, key_files)
-    return write_events(here, ready, output) if output is not None or not ready.enough else send_events(here, home, ready)
-
-
-def _home(here: Session) -> Home:
-    from ledger.commands.ledgers import home_of
-
-    return home_of(here)
+    ledger = ledger_of(here)
+    ready = prepare_events(here, ledger, events, key_files)
+    return write_events(here, ready, output) if output is not None or not ready.enough else send_events(here, ledger, ready)
 
 
 def _keyid(here: Session, target: str) -> str:
@@ -325,14 +255,17 @@ def _keyid(here: Session, target: str) -> str:
     return load_public(Path(target)).keyid if target.endswith(".pub") else target
 
 
-def _act_id(here: Session, target: str) -> str:
-    from ledger.publisher.state import open_state
+def _act_ids(here: Session, targets: Sequence[str]) -> list[str]:
+    """Return the ids of acts that are named by reference or by id."""
     from ledger.records.refs import parse_ref
 
-    if len(target) == 64:
-        return target
-    with open_state(_home(here)) as state:
-        act = state.index.by_ref(parse_ref(target))
-    if act is None:
-        raise UsageError(f"no act {target}", code="no-such-act", ref=target)
-    return act.id
+    refs = [parse_ref(one) for one in targets if len(one) != 64]
+    with ledger_of(here).read(lambda state: [state.index.by_ref(ref) for ref in refs]) as state:
+        found = {ref: state.index.by_ref(ref) for ref in refs}
+    ids = []
+    for target in targets:
+        act = None if len(target) == 64 else found[parse_ref(target)]
+        if act is None and len(target) != 64:
+            raise UsageError(f"no act {target}", code="no-such-act", ref=target)
+        ids.append(target if act is None else act.id)
+    return ids

@@ -283,7 +283,8 @@ def test_setup_shows_and_keeps(bening: Bening) -> None:
     found = bening.json("setup", "--form", "sk")
     assert found["person"] == {"office": "hukum", "form": "sk"}
     assert (found["default"], found["ledgers"]) == ("kota", {"kota": "https://ledger.example/kota"})
-    assert bening.json("publish", "x.pdf", "--yes", status=2)["error"] == "needs-home"
+    assert bening.json("fsck", status=2)["error"] == "needs-home"
+    assert bening.json("setup", "-L", "http://ledger.example/kota", status=2)["error"] == "plain-http"
 
 
 def test_withheld_documents_keep_their_salt_here(city: Bening) -> None:

@@ -106,12 +106,13 @@ def test_wrong_passphrases_and_files_are_told_apart(bening: Bening, monkeypatch:
 
 
 def test_no_ledger_named(bening: Bening) -> None:
-    """Nothing named, a name unknown, a folder that is no ledger, and a URL where a home is needed."""
+    """Nothing named, a name unknown, a folder that is no ledger, a URL where a home is needed, and one where nobody answers."""
     Path("empty").mkdir()
     bening("status", status=2)
     bening("status", "-L", "nowhere", status=2)
     assert "bening.toml" in bening("status", "-L", "empty", status=4)
-    bening("status", "-L", "http://127.0.0.1:9/", status=2)
+    bening("fsck", "-L", "http://127.0.0.1:9/", status=2)
+    assert "127.0.0.1:9" in bening("status", "-L", "http://127.0.0.1:9/", status=3)
 
 
 def test_the_sequencer_is_a_process_of_its_own(bening: Bening) -> None:
