@@ -23,7 +23,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> ServedTown:
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def served(town: ServedTown) -> Served:
     return town.serve()
 
