@@ -1,7 +1,7 @@
 """How facts look to a reader: dates, times, money, sizes and codes, in a language and at the founding's time zone.
 
     2022-08-01              1 Agustus 2022                       1 August 2022
-    2026-11-23T23:11:22Z    24 November 2026 pukul 06.11 WIB     24 November 2026, 06:11 WIB
+    2026-11-23T23:11:22Z    24 November 2026, 06.11 WIB     24 November 2026, 06:11 WIB
     IDR 187500000           Rp187.500.000                        Rp187,500,000
     48213                   48,2 kB                              48.2 kB
 

@@ -38,6 +38,17 @@ _LEADING = {
 }
 _MONEY = ("value", "ceiling", "owner_estimate", "accepted_value", "penalty", "fee")
 _MOST_LINES = 3
+_ONE_LINE = ("supplier", "applicant")  # a legal person's number stands further down
+
+# In which order the other fields are told.
+_ORDER = (
+    "subjects", "subject", "abstract", "legal_basis", "proposer", "gazette", "action", "positions", "people_count", "names", "parties",
+    "permit_type", "applicant", "location", "business_id", "fee", "conditions", "value", "supplier", "changes", "sequence", "reason",
+    "method", "category", "appointment_reason", "pricing", "ceiling", "owner_estimate", "funding", "budget_year", "plan_codes",
+    "procurement_code", "award_number", "registered_bidders", "priced_bids", "place", "requested_on", "issued_on",
+    "service_standard_days", "promulgated_on", "effective_on", "start_on", "end_on", "starts_on", "duration_days", "ends_on", "stage",
+    "percent", "accepted_value", "delay_days", "penalty",
+)  # fmt: skip
 _AMOUNT = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]{1,2})?", re.ASCII)
 
 
@@ -54,14 +65,15 @@ class Field:
 def leading_fields(data: dict[str, Any], say: Say, show: Present) -> list[Field]:
     """Return the fields that lead the page of ``data``, a record: few, and few lines each."""
     found = (_field(name, data, say, show) for name in _LEADING.get(data["kind"], ()) if name in data["fields"])
-    return [Field(one.name, one.label, one.lines[:_MOST_LINES], len(one.lines[_MOST_LINES:])) for one in found]
+    return [_cut(one, 1 if one.name in _ONE_LINE else _MOST_LINES) for one in found]
 
 
 def other_fields(data: dict[str, Any], say: Say, show: Present) -> list[Field]:
     """Return every field of ``data``, a record, that is not shown whole at the head of its page."""
     whole = {one.name for one in leading_fields(data, say, show) if not one.more} | {"currency"}
-    found = [_field(name, data, say, show) for name in data["fields"] if name not in whole]
-    return found + [Field(key, key, (value,)) for key, value in data["extra"].items()]
+    names = sorted(data["fields"], key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+    found = [_field(name, data, say, show) for name in names if name not in whole]
+    return found + [Field(key, key.replace("_", " "), (value,)) for key, value in data["extra"].items()]
 
 
 def positions_of(data: dict[str, Any], say: Say) -> list[str]:
@@ -77,6 +89,10 @@ def shown_method(method: str, say: Say) -> str:
     """Return a procurement method in the reader's words where it is a usual one, else as the office wrote it."""
     key = "page.method-" + re.sub(r"[\s_-]+", "-", method.casefold())
     return say(key) if has_words(key) else method
+
+
+def _cut(field: Field, most: int) -> Field:
+    return Field(field.name, field.label, field.lines[:most], len(field.lines[most:]))
 
 
 def _field(name: str, data: dict[str, Any], say: Say, show: Present) -> Field:
@@ -107,7 +123,7 @@ def _party(value: dict[str, Any], data: dict[str, Any], say: Say, show: Present)
         yield say(f"page.party-{unknown}", reason=value[unknown])
         return
     yield value["name"]
-    if value.get("id"):
+    if "id" in value:
         yield say("page.party-id", id=value["id"])
 
 
