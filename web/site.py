@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ledger.catalog.catalog import Catalog
-
+from ledger.catalog.memory import Memory
 from ledger.errors import StoreError
 from ledger.index import Index
 from ledger.publisher.home import Home
@@ -100,6 +100,7 @@ class Site:
         self.home = home
         self._here = threading.local()
         self._rosters: dict[int, Roster] = {}
+        self._memory = Memory()
 
     @contextmanager
     def read(self) -> Iterator[Reading]:
@@ -122,5 +123,5 @@ class Site:
     def _opened(self) -> tuple[Store, Catalog]:
         if not hasattr(self._here, "store"):
             self._here.store = Store(self.home, read_only=True)
-            self._here.catalog = Catalog(self.home.search_db, read_only=True)
+            self._here.catalog = Catalog(self.home.search_db, read_only=True, memory=self._memory)
         return self._here.store, self._here.catalog

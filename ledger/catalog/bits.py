@@ -8,10 +8,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 
-__all__ = ["BLOCK", "bits_of", "highest", "lowest", "places", "span", "to_block"]
+__all__ = ["BLOCK", "bits_of", "highest", "lowest", "places", "span", "to_block", "trimmed"]
 
 BLOCK = 16_384
-_PIECE = 1 << 16
+_PIECE = 512
 
 
 def bits_of(found: Iterable[int], length: int) -> int:
@@ -32,25 +32,43 @@ def span(start: int, end: int) -> int:
     return (1 << end) - (1 << start) if start < end else 0
 
 
-def places(bits: int, base: int = 0) -> list[int]:
-    """Return the entries of a bitmap, lowest first, each ``base`` higher."""
-    length = (bits.bit_length() + 63) >> 6
+def places(bits: int) -> list[int]:
+    """Return the entries of a bitmap, lowest first."""
+    low, rest = trimmed(bits)
+    return _places(_bytes_of(rest), low)
+
+
+def trimmed(bits: int) -> tuple[int, int]:
+    """Return how many entries lie before the first of a bitmap, in whole words of 64, and the bitmap from there on."""
+    low = max(0, (bits & -bits).bit_length() - 1) & ~63
+    return low, bits >> low
+
+
+def lowest(bits: int) -> Iterator[int]:
+    """Yield the entries of a bitmap, lowest first; looks at no more of it than is asked for."""
+    data = _bytes_of(bits)
+    for start in range(0, len(data), _PIECE):
+        yield from _places(data[start : start + _PIECE], start << 3)
+
+
+def highest(bits: int) -> Iterator[int]:
+    """Yield the entries of a bitmap, highest first."""
+    data = _bytes_of(bits)
+    for end in range(len(data), 0, -_PIECE):
+        start = max(0, end - _PIECE)
+        yield from reversed(_places(data[start:end], start << 3))
+
+
+def _bytes_of(bits: int) -> bytes:
+    return bits.to_bytes((bits.bit_length() + 63) >> 6 << 3, "little")
+
+
+def _places(data: bytes, base: int) -> list[int]:
+    """Return ``base`` plus each set bit of ``data``, whole words of 64."""
     found: list[int] = []
-    for at, rest in enumerate(struct.unpack(f"<{length}Q", bits.to_bytes(length << 3, "little"))):
+    for at, rest in enumerate(struct.unpack(f"<{len(data) >> 3}Q", data)):
         while rest:
             lowest_bit = rest & -rest
             found.append(base + (at << 6) + lowest_bit.bit_length() - 1)
             rest ^= lowest_bit
     return found
-
-
-def lowest(bits: int) -> Iterator[int]:
-    """Yield the entries of a bitmap, lowest first; looks at no more of it than is asked for."""
-    for base in range(0, bits.bit_length(), _PIECE):
-        yield from places(bits >> base & (1 << _PIECE) - 1, base)
-
-
-def highest(bits: int) -> Iterator[int]:
-    """Yield the entries of a bitmap, highest first."""
-    for base in range(bits.bit_length() // _PIECE * _PIECE, -1, -_PIECE):
-        yield from reversed(places(bits >> base & (1 << _PIECE) - 1, base))

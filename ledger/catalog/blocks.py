@@ -24,10 +24,10 @@ def sealed_blocks(connection: Any) -> int:
     return int(connection.execute("SELECT coalesce(max(block) + 1, 0) FROM columns").fetchone()[0])
 
 
-def match(connection: Any, expression: str, start: int, end: int) -> list[int]:
-    """Return the entries among ``start … end-1`` whose terms match an FTS5 expression, lowest first."""
-    query = "SELECT rowid FROM terms WHERE terms MATCH ? AND rowid >= ? AND rowid < ?"
-    return [row[0] for row in connection.execute(query, (expression, start, end)).fetchall()]
+def match(connection: Any, expression: str, start: int, end: int, *, most: int = -1) -> list[int]:
+    """Return the entries among ``start … end-1`` whose terms match an FTS5 expression, lowest first, ``most`` of them."""
+    query = "SELECT rowid FROM terms WHERE terms MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid LIMIT ?"
+    return [row[0] for row in connection.execute(query, (expression, start, end, most)).fetchall()]
 
 
 def seal_block(connection: Any, block: int) -> None:

@@ -16,11 +16,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ledger.catalog.columns import Columns
 from ledger.catalog.counting import count_facets
 from ledger.catalog.filters import FACETS, Filter
 from ledger.catalog.finder import Finder
 from ledger.catalog.marking import mark_hits, snippet_of
+from ledger.catalog.memory import Columns, Memory
 from ledger.catalog.ordering import ordered
 from ledger.catalog.rows import Page, Row, lag_days
 from ledger.catalog.schema import meta, open_existing
@@ -44,9 +44,12 @@ FROM acts a JOIN profiles p ON p.id = a.profile JOIN facets kind ON kind.code = 
 class Catalog:
     """The catalogue at ``path``, for one thread."""
 
-    def __init__(self, path: Path, *, read_only: bool = True) -> None:
-        """Nothing is opened before it is asked; only a ``Feeder`` writes, whatever ``read_only`` is."""
-        self.path = path
+    def __init__(self, path: Path, *, read_only: bool = True, memory: Memory | None = None) -> None:
+        """Nothing is opened before it is asked; only a ``Feeder`` writes, whatever ``read_only`` is.
+
+        ``memory`` may be shared by the catalogues of all threads.
+        """
+        self.path, self.memory = path, memory or Memory()
         self._connection: Any = None
         self._file: tuple[int, int] | None = None
         self._columns = Columns()
@@ -62,10 +65,10 @@ class Catalog:
         with self._snapshot() as finder:
             if finder is None:
                 return Page([], 0, True, {name: [] for name in FACETS})
-            self._columns.extend(finder.connection, finder.size)
+            finder.columns.extend(finder.connection, finder.size)
             hits, start = finder.found(wanted), (page - 1) * per_page
             found = list(islice(ordered(finder, wanted, hits), start, start + per_page))
-            return Page(_rows(finder, found), hits.bit_count(), True, count_facets(finder, self._columns, wanted, hits))
+            return Page(_rows(finder, found), hits.bit_count(), True, count_facets(finder, wanted, hits))
 
     def each(self, wanted: Filter, size: int) -> Iterator[Row]:
         """Return an iterator over all acts below entry ``size`` that ``wanted`` means, in its order, of one snapshot.
@@ -73,7 +76,7 @@ class Catalog:
         Raises:
             StoreError: ``catalogue-behind``: it does not reach that far, so that rows would be missing.
         """
-        reader = Catalog(self.path)
+        reader = Catalog(self.path, memory=self.memory)
         rows = reader._each(wanted, size)
         next(rows)  # opens the snapshot now, so that what is refused is refused before the first row
         return rows  # type: ignore[return-value]
@@ -112,7 +115,7 @@ class Catalog:
         """Close the catalogue; the next call opens it again."""
         if self._connection is not None:
             self._connection.close()
-        self._connection, self._file, self._columns = None, None, Columns()
+        self._connection, self._file = None, None
 
     def _each(self, wanted: Filter, size: int) -> Iterator[Row | None]:
         try:
@@ -135,7 +138,7 @@ class Catalog:
         with self._snapshot() as finder:
             if finder is None or finder.size < size:
                 raise StoreError(f"the catalogue does not reach {size}", code="catalogue-behind", size=size, known=0)
-            yield Finder(finder.connection, size, finder.utc_seconds)
+            yield Finder(finder.connection, size, finder.utc_seconds, finder.columns)
 
     @contextmanager
     def _snapshot(self) -> Iterator[Finder | None]:
@@ -148,7 +151,7 @@ class Catalog:
             connection.execute("BEGIN")
             try:
                 offset = meta(connection, "utc_offset")
-                yield Finder(connection, int(meta(connection, "size") or 0), _seconds(offset))
+                yield Finder(connection, int(meta(connection, "size") or 0), _seconds(offset), self._columns)
             finally:
                 connection.execute("ROLLBACK")
         except driver().Error as error:
@@ -165,7 +168,9 @@ class Catalog:
         if self._file != (found.st_dev, found.st_ino):
             self.close()
             self._connection = open_existing(self.path, read_only=True)
-            self._file = (found.st_dev, found.st_ino) if self._connection is not None else None
+            if self._connection is not None:
+                self._file = (found.st_dev, found.st_ino)
+                self._columns = self.memory.of(self._file)
         return self._connection
 
 

@@ -89,8 +89,8 @@ class Feeder:
                 raise StoreError(f"the catalogue reaches {self.size}, not {start}", code="two-sequencers", size=start)
             terms = [self._terms(act) for act in acts]
             self._add_rows(acts)
-            self._add_terms(acts, terms)
             self._add_texts(acts, terms)
+            self._add_terms(acts, terms)
             set_meta(self.connection, "size", str(size))
             set_meta(self.connection, "leaf", leaf)
         for block in range(sealed_blocks(self.connection), size // BLOCK):
@@ -131,23 +131,26 @@ class Feeder:
         run("UPDATE facets SET count = count + ? WHERE code = ?", [(count, one) for one, count in facets.items()])
 
     def _add_terms(self, acts: Sequence[Feed], terms: Sequence[set[str]]) -> None:
-        documents = [terms_of(text for _, text in act.documents) for act in acts]
-        whole = [own | more for own, more in zip(terms, documents, strict=True)]
-        rows = [(act.row.index, " ".join(one)) for act, one in zip(acts, whole, strict=True)]
-        self.connection.executemany("INSERT INTO terms (rowid, text) VALUES (?, ?)", rows)
-        words = {term for one in whole for term in one if term.isalpha()}
-        self.connection.executemany("INSERT OR IGNORE INTO words VALUES (?)", [(one,) for one in sorted(words)])
-        sampled = Counter(term for act, one in zip(acts, whole, strict=True) if act.row.index % SAMPLED == 0 for term in one)
+        run = self.connection.executemany
+        run(
+            "INSERT INTO terms (rowid, text) VALUES (?, ?)",
+            ((act.row.index, " ".join(one)) for act, one in zip(acts, terms, strict=True)),
+        )
+        words = {term for term in set().union(*terms) if term.isalpha()}
+        run("INSERT OR IGNORE INTO words VALUES (?)", ((one,) for one in sorted(words)))
+        sampled = Counter(term for act, one in zip(acts, terms, strict=True) if act.row.index % SAMPLED == 0 for term in one)
         query = "INSERT INTO samples VALUES (?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count"
-        self.connection.executemany(query, sorted(sampled.items()))
+        run(query, sorted(sampled.items()))
 
     def _add_texts(self, acts: Sequence[Feed], terms: Sequence[set[str]]) -> None:
+        """Keep texts for snippets, and what a withdrawal has to undo; the terms gain those of the texts."""
         for act, own in zip(acts, terms, strict=True):
-            rows = [(act.row.index, sha256, _pack(text)) for sha256, text in act.documents]
-            self.connection.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", rows)
-            if rows:
-                whole = own | terms_of(text for _, text in act.documents)
-                fed = (act.row.index, _pack(" ".join(sorted(own))), _pack(" ".join(sorted(whole))))
+            if act.documents:
+                rows = [(act.row.index, sha256, _pack(text)) for sha256, text in act.documents]
+                self.connection.executemany("INSERT INTO texts VALUES (?, ?, ?)", rows)
+                before = " ".join(sorted(own))
+                own |= terms_of(text for _, text in act.documents)
+                fed = (act.row.index, _pack(before), _pack(" ".join(sorted(own))))
                 self.connection.execute("INSERT INTO fed VALUES (?, ?, ?)", fed)
 
     def _acts_with(self, sha256: str) -> list[int]:

@@ -15,6 +15,7 @@ from ledger.catalog.bits import BLOCK, bits_of, span
 from ledger.catalog.blocks import match
 from ledger.catalog.filters import FACETS, Filter
 from ledger.catalog.folding import ALL
+from ledger.catalog.memory import Columns
 from ledger.catalog.query import Alternatives, Term, conditions
 from ledger.records.entry import parse_time
 
@@ -27,15 +28,15 @@ _DAY = 86_400
 class Finder:
     """Bitmaps of terms and filters among the first ``size`` entries of one snapshot; each bitmap is made once."""
 
-    def __init__(self, connection: Any, size: int, utc_seconds: int) -> None:
-        """``utc_seconds``: by how much local clocks are ahead of UTC."""
-        self.connection, self.size, self.utc_seconds = connection, size, utc_seconds
+    def __init__(self, connection: Any, size: int, utc_seconds: int, columns: Columns) -> None:
+        """``utc_seconds``: by how much local clocks are ahead of UTC; ``columns``: those of this catalogue's file."""
+        self.connection, self.size, self.utc_seconds, self.columns = connection, size, utc_seconds, columns
         self._terms: dict[str, int] = {}
         self._queries: dict[str, int] = {}
 
     def found(self, wanted: Filter, *, without: str = "") -> int:
         """Return the acts that a filter means, ``without`` one of its facets."""
-        bits = self.words(wanted.q) if wanted.q else self.term(ALL)
+        bits = self.words(wanted.q) if wanted.q else self.every(ALL)
         for name in FACETS:
             values = getattr(wanted, name)
             if values and name != without:
@@ -51,7 +52,19 @@ class Finder:
     def facet(self, name: str, value: str) -> int:
         """Return the acts with a value of a facet."""
         row = self.connection.execute("SELECT code FROM facets WHERE facet = ? AND value = ?", (name, value)).fetchone()
-        return 0 if row is None else self.term(f"={row[0]}")
+        return 0 if row is None else self.coded(row[0])
+
+    def coded(self, code: int) -> int:
+        """Return the acts with the value of a facet that has this code."""
+        return self.every(f"={code}")
+
+    def every(self, term: str) -> int:
+        """Return the acts with a term that is no word: a facet's value, ``ALL`` or ``VALUED``; kept in memory."""
+        return self.columns.bitmap(term, self.size, lambda start: self._term(term, start))
+
+    def joined(self, word: str) -> bool:
+        """Tell whether ``word`` is two neighbouring words of an act, joined."""
+        return bool(match(self.connection, f'"+{word}"', 0, self.size, most=1))
 
     def term(self, term: str) -> int:
         """Return the acts that have a term."""
@@ -123,10 +136,12 @@ class Finder:
         query = "SELECT 1 FROM hot WHERE term = ? LIMIT 1"
         return {term for term in terms if self.connection.execute(query, (term,)).fetchone()}
 
-    def _term(self, term: str) -> int:
-        rows = self.connection.execute("SELECT block, bits FROM hot WHERE term = ? ORDER BY block", (term,)).fetchall()
-        pieces: list[bytes] = []
-        at, found = 0, []
+    def _term(self, term: str, start: int = 0) -> int:
+        """Return the acts that have a term, at least those from the entry ``start`` on."""
+        at, found = start // BLOCK, []
+        query = "SELECT block, bits FROM hot WHERE term = ? AND block >= ? ORDER BY block"
+        rows = self.connection.execute(query, (term, at)).fetchall()
+        pieces = [bytes(at * BLOCK >> 3)]
         for block, bits in rows:
             if block > at:
                 found += match(self.connection, f'"{term}"', at * BLOCK, block * BLOCK)

@@ -81,9 +81,11 @@ def bare(text: str) -> str:
 def terms_of(texts: Iterable[str]) -> set[str]:
     """Return the terms of ``texts``; words of two texts are no neighbours."""
     found: set[str] = set()
+    joined: set[str] = set()
     for text in texts:
         words = words_of(text)
         found.update(words)
-        found.update(map(join, words, words[1:]))
-    prefixes = {f"^{word[:length]}" for word in found if word[0] != "+" for length in PREFIXES if len(word) >= length}
-    return found | prefixes
+        joined.update(map(join, words, words[1:]))
+    for length in PREFIXES:
+        joined.update([f"^{word[:length]}" for word in found if len(word) >= length])
+    return found | joined

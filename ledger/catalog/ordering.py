@@ -27,7 +27,7 @@ def ordered(finder: Finder, wanted: Filter, hits: int) -> Iterator[int]:
         years = sorted(wanted.year) or ["0000", "9999"]
         yield from _by_column(finder, hits, f"signed_on >= '{years[0]}' AND signed_on <= '{years[-1]}-99'", "signed_on", down)
     else:
-        valued = hits & finder.term(VALUED)
+        valued = hits & finder.every(VALUED)
         yield from _by_column(finder, valued, "amount IS NOT NULL", "amount", down)
         yield from highest(hits & ~valued) if down else lowest(hits & ~valued)
 

@@ -44,6 +44,9 @@ class Words(Protocol):
     def beginning(self, start: str) -> list[str]:
         """Return the words that begin with ``start``."""
 
+    def joined(self, word: str) -> bool:
+        """Tell whether ``word`` is two neighbouring words of an act, joined."""
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -120,7 +123,9 @@ def _beginning(word: str, words: Words) -> Alternatives:
     if not word.isalpha():
         return [(Term(word, open=True),)]
     known = [Term(one) for one in words.beginning(word)]
-    return [(one,) for one in known or [Term(f"+{word}", open=True)]]
+    if not known and not words.joined(word):
+        known = [Term(f"+{word}", open=True)]
+    return [(one,) for one in known]
 
 
 def _side_by_side(group: Group, words: Words) -> list[Alternatives]:

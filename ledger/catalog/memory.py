@@ -1,0 +1,95 @@
+"""What a process keeps of a catalogue in memory, for all its threads: columns for counting, bitmaps of facets.
+
+Eight bytes an act, and a bitmap for each value of a facet that was asked for. Entries never change, so what is kept is
+only ever extended; a reader of an older snapshot looks at the front of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from ledger.catalog.bits import BLOCK, span
+from ledger.catalog.filters import FACETS
+
+__all__ = ["PROFILE", "Columns", "Memory"]
+
+PROFILE = tuple(name for name in FACETS if name != "supplier")
+_MOST_BITMAPS = 512
+
+
+class Memory:
+    """The columns of the catalogue file that is there now; an older file's go with its last reader."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._file: object = None
+        self._columns = Columns()
+
+    def of(self, file: object) -> Columns:
+        """Return the columns of a file, named by whatever tells it from the one before."""
+        with self._lock:
+            if self._file != file:
+                self._file, self._columns = file, Columns()
+            return self._columns
+
+
+class Columns:
+    """Profile and supplier of every act, and entries by value of a facet. Code 0: the act has no value."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._profiles, self._suppliers = array("I"), array("I")
+        self._known: dict[int, tuple[int, ...]] = {}
+        self._bitmaps: dict[str, tuple[int, int]] = {}
+
+    def count(self, found: Sequence[int], facets: Collection[str]) -> dict[str, Counter[int]]:
+        """Return, by facet, how many of the acts ``found`` have the value of each code; ``extend`` has been called."""
+        counts: dict[str, Counter[int]] = {name: Counter() for name in facets}
+        if "supplier" in counts:
+            counts["supplier"].update(map(self._suppliers.__getitem__, found))
+        places = [(counts[name], PROFILE.index(name)) for name in counts if name in PROFILE]
+        for profile, number in Counter(map(self._profiles.__getitem__, found)).items() if places else ():
+            codes = self._known[profile]
+            for counter, place in places:
+                counter[codes[place]] += number
+        for counter in counts.values():
+            counter.pop(0, None)
+        return counts
+
+    def bitmap(self, term: str, size: int, read: Callable[[int], int]) -> int:
+        """Return the bitmap of a facet's term among ``size`` entries; ``read`` gives it from an entry on."""
+        known, bits = self._bitmaps.get(term, (0, 0))
+        if known >= size:
+            return bits & span(0, size) if known > size else bits
+        bits |= read(known)
+        with self._lock:
+            if len(self._bitmaps) >= _MOST_BITMAPS:
+                del self._bitmaps[next(iter(self._bitmaps))]
+            self._bitmaps[term] = (size, bits)
+        return bits
+
+    def extend(self, connection: Any, size: int) -> None:
+        """Read what ``size`` entries have beyond those already here; inside the caller's snapshot."""
+        with self._lock:
+            query = "SELECT block, profiles, suppliers FROM columns WHERE block >= ? AND block < ? ORDER BY block"
+            for block, profiles, suppliers in connection.execute(query, (len(self._profiles) // BLOCK, size // BLOCK)):
+                self._profiles[block * BLOCK :] = array("I", profiles)
+                self._suppliers[block * BLOCK :] = array("I", suppliers)
+            if len(self._profiles) < size:
+                self._extend_by_rows(connection, size)
+                query = f"SELECT id, {', '.join(PROFILE)} FROM profiles WHERE id > ?"
+                last = max(self._known, default=0)
+                self._known |= {row[0]: row[1:] for row in connection.execute(query, (last,))}
+
+    def _extend_by_rows(self, connection: Any, size: int) -> None:
+        start = len(self._profiles)
+        profiles, suppliers = array("I", bytes(4 * (size - start))), array("I", bytes(4 * (size - start)))
+        query = "SELECT idx, profile, supplier FROM acts WHERE idx >= ? AND idx < ?"
+        for index, profile, supplier in connection.execute(query, (start, size)):
+            profiles[index - start], suppliers[index - start] = profile, supplier
+        self._profiles += profiles
+        self._suppliers += suppliers
