@@ -15,23 +15,27 @@ from ledger.tlog.merkle import prove_inclusion, root_hash
 from ledger.tlog.proof import Proof, format_proof
 from ledger.tlog.tiles import TILE_WIDTH, Tile, TileReader, bundle_tiles, format_bundle, new_tiles
 
-__all__ = ["check_tiles", "make_proofs", "outgrown", "tile_files"]
+__all__ = ["check_tiles", "hash_tile_files", "make_proofs", "outgrown", "tile_files"]
 
 _HASH = 32
 
 
 def tile_files(store: Store, old_size: int, new_size: int) -> Iterator[tuple[Path, bytes]]:
     """Yield the files by which a tree of ``old_size`` entries grows to ``new_size``: bundles, then tiles level by level."""
-    public = store.home.public
     for tile in bundle_tiles(old_size, new_size):
         start = tile.index * TILE_WIDTH
-        yield public / tile.path, format_bundle(store.entries(start, start + tile.width))
+        yield store.home.public / tile.path, format_bundle(store.entries(start, start + tile.width))
+    yield from hash_tile_files(store, old_size, new_size)
+
+
+def hash_tile_files(store: Store, old_size: int, new_size: int) -> Iterator[tuple[Path, bytes]]:
+    """Yield the tiles of hashes by which a tree of ``old_size`` entries grows to ``new_size``, level by level."""
     made: dict[Tile, bytes] = {}
     for tile in sorted(new_tiles(old_size, new_size), key=lambda one: (one.level, one.index)):
         data = _tile(store, tile, made)
         if tile.width == TILE_WIDTH:
             made[tile] = data
-        yield public / tile.path, data
+        yield store.home.public / tile.path, data
 
 
 def _tile(store: Store, tile: Tile, made: dict[Tile, bytes]) -> bytes:
