@@ -235,7 +235,7 @@ def test_all_forms_hold_exactly_the_filter(served: Served, query: dict[str, Any]
 
 @pytest.mark.parametrize("suffix", ["json", "jsonl", "csv", "xlsx"])
 @pytest.mark.parametrize("change", ["fewer", "more", "fails"])
-def test_a_short_export_ends_broken(served: Served, monkeypatch: pytest.MonkeyPatch, suffix: str, change: str):
+def test_a_short_export_ends_broken(served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, suffix: str, change: str):
     """Rows lost, rows too many, an error in the middle: the stream raises before its end, so that the connection breaks."""
     each = Catalog.each
 
@@ -248,7 +248,9 @@ def test_a_short_export_ends_broken(served: Served, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Catalog, "each", wrong)
     if suffix == "xlsx":  # it is made before its first byte, so there is still room for an error
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
         assert served.get("/records.xlsx", 503).json["error"] == ("database" if change == "fails" else "export-differs")
+        assert [*tmp_path.iterdir()] == []
         return
     monkeypatch.setattr("web.api.exports._PIECE", 1)
     received = bytearray()
