@@ -1,0 +1,114 @@
+// What this browser has pinned: the policy and founding of its first visit, and the newest state seen; as ledger/verifier/pins.py.
+//
+//   localStorage["bening.ledger.1"] = {"policy": base64, "founding": hex, "note": base64 of the newest checkpoint seen,
+//     "payloads": [ids of the roster payloads seen], "since": time, "confirmed": whether a person compared the founding,
+//     "evidence": [checkpoints that contradict what was seen]}
+//
+// Damage here is this browser's trouble ("pin-damaged") and says nothing about the ledger.
+
+import { formatBase64, isHex, parseBase64 } from "./bytes.js";
+import { asLedgerError, attempt, storeError } from "./errors.js";
+import { parseCheckpoint, parseNote } from "./note.js";
+import { parsePolicy, signersOf } from "./policy.js";
+import { replay } from "./signers.js";
+
+const PLACE = "bening.ledger.1";
+const MOST_EVIDENCE = 8;
+
+/** The pin in `storage` (localStorage, or null where the browser keeps nothing). */
+export class Pins {
+  constructor(storage) {
+    this.storage = storage;
+  }
+
+  /** Return the pin, null where there is none; a damaged one is a "store" error. */
+  async load() {
+    const text = this._read();
+    if (text === null) return null;
+    try {
+      return await parsePin(JSON.parse(text));
+    } catch (error) {
+      throw storeError(`${PLACE}: ${error.message}`, "pin-damaged", { problem: error.message });
+    }
+  }
+
+  /** Pin a policy file and founding, with the state in which they were seen; return the pin. */
+  async add(policyFile, founding, view, { since = new Date().toISOString(), confirmed = false } = {}) {
+    const pin = { policyFile, policy: parsePolicy(policyFile), founding, since, confirmed, note: null, checkpoint: null, payloads: [], evidence: [] };
+    await this._remember(pin, view);
+    return pin;
+  }
+
+  /** Accept that `view` continues the newest checkpoint seen, and remember it; keep both where it does not. */
+  async follow(pin, view) {
+    try {
+      if (pin.checkpoint) await view.checkGrowth(pin.checkpoint);
+    } catch (error) {
+      if (["ledger-rolled-back", "ledger-forked"].includes(asLedgerError(error).code)) this._keepEvidence(pin, view.note);
+      throw error;
+    }
+    await this._remember(pin, view);
+  }
+
+  /** Note that a person has compared the founding with a printed one. */
+  confirm(pin) {
+    pin.confirmed = true;
+    this._write(pin);
+  }
+
+  /** Forget everything. */
+  forget() {
+    try {
+      this.storage?.removeItem(PLACE);
+    } catch {
+      // a browser that keeps nothing has nothing to forget
+    }
+  }
+
+  async _remember(pin, view) {
+    const chain = await attempt(() => view.envelopes());
+    if (chain && (await attempt(() => replay(chain, pin.founding)))) {
+      const ids = chain.map((one) => one.id);
+      if (pin.payloads.length < ids.length && pin.payloads.every((id, at) => id === ids[at])) pin.payloads = ids;
+    }
+    Object.assign(pin, { note: view.note, checkpoint: view.checkpoint });
+    this._write(pin);
+  }
+
+  _keepEvidence(pin, note) {
+    const text = formatBase64(note);
+    if (!pin.evidence.includes(text)) pin.evidence = [...pin.evidence, text].slice(-MOST_EVIDENCE);
+    this._write(pin);
+  }
+
+  _read() {
+    try {
+      return this.storage?.getItem(PLACE) ?? null;
+    } catch {
+      return null;
+    }
+  }
+
+  _write(pin) {
+    const { policyFile, founding, note, payloads, since, confirmed, evidence } = pin;
+    const kept = { policy: formatBase64(policyFile), founding, note: formatBase64(note), payloads, since, confirmed, evidence };
+    try {
+      this.storage.setItem(PLACE, JSON.stringify(kept));
+      pin.isKept = true;
+    } catch {
+      pin.isKept = false; // full, or forbidden: said on the page, and the next visit is a first one
+    }
+  }
+}
+
+/** Read a pin back. The log's signature on the checkpoint is required: a flipped bit here must not accuse the log. */
+async function parsePin(kept) {
+  const [policyFile, note] = [parseBase64(kept.policy), parseBase64(kept.note)];
+  const policy = parsePolicy(policyFile);
+  const parsed = parseNote(note);
+  const isWhole = isHex(kept.founding) && [kept.payloads, kept.evidence].every(Array.isArray) && kept.payloads.every((id) => isHex(id));
+  if (!isWhole || Number.isNaN(Date.parse(kept.since)) || !(await signersOf(parsed, policy.logs)).size) throw new Error("not as it was written");
+  const { founding, payloads, since, evidence } = kept;
+  const checkpoint = parseCheckpoint(parsed.text);
+  return { policyFile, policy, founding, note, checkpoint, payloads, since, evidence, confirmed: kept.confirmed === true, isKept: true };
+}
