@@ -19,6 +19,7 @@ from web.front.journal import Journal
 
 __all__ = ["parse_listen", "serve"]
 
+_FILES = 65_536
 _HEADERS_WITHIN = 10_000  # milliseconds; a client that sends its headers more slowly is left
 
 
@@ -32,6 +33,7 @@ def serve(home: Home, listen: str, *, started: Callable[[str], None] | None = No
     host, port, socket_path = parse_listen(listen)
     if socket_path is None:
         _check_free(host, port, listen)
+    _allow_connections()
     front = create_front(home, Journal())
     with contextlib.suppress(ImportError):
         import uvloop
@@ -55,6 +57,16 @@ async def _serve(front: Any, host: str, port: int, socket_path: Path | None, sta
         loop.add_signal_handler(number, server.stop)
     loop.call_later(0.1, started)
     await server.serve()
+
+
+def _allow_connections() -> None:
+    """Allow as many open files as this process may have: each connection is one, also an idle one."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def parse_listen(text: str) -> tuple[str, int, Path | None]:

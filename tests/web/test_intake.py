@@ -244,6 +244,15 @@ def test_the_staging_quota_answers_503_and_readers_are_served(town: Town) -> Non
     client.close()
 
 
+def test_envelopes_in_memory_are_bounded(town: Town, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers cannot fill the memory with envelopes that are not judged yet; what a request held is let go with it."""
+    monkeypatch.setattr("web.front.intake._MOST_HELD", 3000)
+    assert client.submit(*[town.act(f"%PDF-1.4 {n}".encode()) for n in range(5)]).status == 503
+    assert client.front.intake.held == 0
+    assert client.submit(town.act(b"%PDF-1.4 small")).status == 201
+    assert client.front.intake.held == 0
+
+
 def test_a_full_waiting_room_answers_503(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """When too many acts wait already, new ones are told to come back."""
     monkeypatch.setattr("web.front.publishing.MOST_WAITING", 0)

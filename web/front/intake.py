@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ledger.durable import check_free_space
-from ledger.errors import AdmissionError, FormatError, Reason, UsageError
+from ledger.errors import AdmissionError, FormatError, Reason, StoreError, UsageError
 from ledger.publisher.documents import Upload
 from ledger.publisher.home import Home
 from ledger.records.entry import format_time
@@ -40,6 +40,7 @@ __all__ = ["MOST_ACTS", "Answer", "Intake", "dump"]
 MOST_ACTS = 100
 PATIENCE = 10.0
 _IN_MEMORY = 256 * 1024
+_MOST_HELD = 16 * 1024**2  # bytes of envelopes that have not been judged yet, of all requests together
 _KNOWN = 0.1
 
 
@@ -61,6 +62,7 @@ class _Parcel:
     records: list[Record | None] = field(default_factory=list)
     wanted: dict[str, int] = field(default_factory=dict)  # documents named and not here yet: size by hash
     uploads: list[Upload] = field(default_factory=list)  # documents that have come
+    held: int = 0  # bytes of envelopes in memory
 
     @property
     def named(self) -> dict[str, int]:
@@ -74,6 +76,7 @@ class Intake:
     def __init__(self, home: Home, site: Site, settings: WebSettings, publishing: Publishing) -> None:
         self.home, self.site, self.settings, self.publishing = home, site, settings, publishing
         self.staging = Staging(home, settings.staging_quota)
+        self.held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, lang: str) -> Answer:
         """Take one request.
@@ -88,7 +91,7 @@ class Intake:
         await asyncio.to_thread(check_free_space, self.home.path)
         content_type, chunks = header(scope, b"content-type") or "", read_body(receive, limit)
         parcel, refused = _Parcel(), list[list[Reason]]()
-        async with self.staging.reservation() as reservation, _parcel(parcel):
+        async with self.staging.reservation() as reservation, self._held(parcel):
             if content_type.partition(";")[0].strip().lower() == "application/json":
                 body = b"".join([chunk async for chunk in _capped(chunks, MAX_ENVELOPE)])
                 self._add_envelope(parcel, body)
@@ -104,6 +107,16 @@ class Intake:
             fates = await self.publishing.submit(parcel.envelopes, parcel.uploads)
         await asyncio.wait(fates, timeout=_patience(scope))
         return _answer(parcel, fates, lang)
+
+    @contextlib.asynccontextmanager
+    async def _held(self, parcel: _Parcel) -> AsyncIterator[None]:
+        """Let go what a parcel held in memory, and remove what was written of it and not kept."""
+        try:
+            yield
+        finally:
+            self.held -= parcel.held
+            if parcel.uploads:
+                await asyncio.to_thread(_clear, parcel.uploads)
 
     # -- reading
 
@@ -127,6 +140,10 @@ class Intake:
     def _add_envelope(self, parcel: _Parcel, data: bytes) -> None:
         if len(parcel.envelopes) >= MOST_ACTS:
             raise UsageError("too many acts", code="too-many-acts", limit=MOST_ACTS)
+        if self.held + len(data) > _MOST_HELD:
+            raise StoreError("too many envelopes at once", code="busy", retry_after=5)
+        self.held += len(data)
+        parcel.held += len(data)
         envelope = load_envelope(data)
         record = parse_record(envelope.payload) if envelope.payload_type == RECORD_TYPE else None
         parcel.envelopes.append(envelope)
@@ -185,16 +202,6 @@ def _written(home: Home, parcel: _Parcel, upload: Upload | None, data: bytes) ->
 def _clear(uploads: list[Upload]) -> None:
     for one in uploads:
         one.__exit__()
-
-
-@contextlib.asynccontextmanager
-async def _parcel(parcel: _Parcel) -> AsyncIterator[None]:
-    """Remove what was written of a parcel and not kept."""
-    try:
-        yield
-    finally:
-        if parcel.uploads:
-            await asyncio.to_thread(_clear, parcel.uploads)
 
 
 async def _part(events: AsyncIterator[Event], limit: int) -> bytes:
