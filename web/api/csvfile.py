@@ -38,6 +38,8 @@ def neutral(text: str) -> str:
     >>> neutral("=1+1"), neutral("a;=1+1"), neutral("-5 %"), neutral("a-b")
     ("'=1+1", "a;'=1+1", "'-5 %", 'a-b')
     """
+    if text[:1].isalnum() and ";" not in text:  # nearly every text
+        return text
     return _RUNS.sub(r"\1'", text)
 
 
