@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ledger.records.envelope import Envelope
 from ledger.publisher.handover import Outcome
+from ledger.records.envelope import Envelope
 from tests.publisher.town import Town
 
 __all__ = ["HOSTILE", "LONG", "URL", "Archive", "archive"]
@@ -110,6 +110,7 @@ def _settle(it: Archive) -> None:
         it.enrolment("staff", **staff), it.enrolment("lost", **lost), it.enrolment("gone", **lost),
         {**book, "start": 1, "resets": "yearly", "complete_from": "2026-01-01"},
         {"event": "duty", "office": "pu", "forms": ["spk", "addendum"], "from": "2020-01-01"},
+        {"event": "duty", "office": "tani", "forms": ["perwal"], "from": "2021-01-01"},
         {"event": "duty", "office": "izin", "forms": ["izin"], "from": "2040-01-01"},
         {"event": "rule", "kind": "agreement", "signatures": 1, "positions": ["Kepala Bagian Hukum"]},
         {"event": "rule", "office": "hukum", "over": "pu"},

@@ -60,7 +60,10 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """A duty and what came since; ``wanted`` finds it; ``lag`` is the median in days over the newest ``sample`` acts (all of them if ``whole``)."""
+    """A duty and what came since; ``wanted`` finds it; ``lag`` is the median in days over the newest ``sample`` acts.
+
+    ``begun``: its day has come by the newest entry.
+    """
 
     duty: dict[str, Any]
     wanted: Filter
@@ -68,6 +71,7 @@ class Promise:
     last: str | None
     lag: float | None
     sample: int
+    begun: bool
 
     @property
     def whole(self) -> bool:
@@ -137,5 +141,6 @@ def _promise(reading: Reading, duty: dict[str, Any]) -> Promise:
     wanted = Filter(office=(duty["office"],), form=tuple(duty["forms"]), since=duty["from"])
     rows = reading.catalog.search(wanted, per_page=_SAMPLE).rows
     lags = [row.lag_days for row in rows]
+    begun = duty["from"] <= local_date(reading.head.time, reading.roster.utc_offset)
     count = max(len(rows), reading.catalog.count(wanted, reading.size))
-    return Promise(duty, wanted, count, rows[0].recorded_on if rows else None, median(lags) if lags else None, len(rows))
+    return Promise(duty, wanted, count, rows[0].recorded_on if rows else None, median(lags) if lags else None, len(rows), begun)
