@@ -17,7 +17,7 @@ cookie. What is published can also be checked without trusting this server: the 
 C2SP tlog-tiles) and the proofs are the truth, this interface is a convenience.
 
 - Errors are always `{"error", "sentence", "detail", "reasons"}`; `error` is for software, `sentence` for people.
-- Answers are in Indonesian or English: `?lang=id|en`, else by `Accept-Language`, else the ledger's first language.
+- Answers are in Indonesian or English: `?lang=id|en`, else by `Accept-Language`, else Indonesian.
 - A query parameter that is not known, empty, or given twice where once is meant, is refused with 400: a typing error never
   widens an answer.
 - An `ETag` answers repeated questions with 304. Answers to queries are for nobody's shared cache.
