@@ -15,7 +15,7 @@ from typing import Any
 
 from ledger.errors import AdmissionError, LedgerError, Reason
 
-__all__ = ["LANGUAGES", "choose_language", "escape", "explain", "has_words", "say", "say_reason"]
+__all__ = ["LANGUAGES", "choose_language", "escape", "explain", "has_words", "say", "say_reason", "sentences"]
 
 LANGUAGES = ("id", "en")
 
@@ -33,6 +33,11 @@ def say(key: str, lang: str, /, **values: object) -> str:
 def has_words(key: str) -> bool:
     """Tell whether the glossary knows ``key``; what it does not know is shown as it was written."""
     return bool(_find(key))
+
+
+def sentences(section: str, lang: str) -> dict[str, str]:
+    """Return the sentences of a section in ``lang`` as they are written, for a reader that fills their places in itself."""
+    return {key: entry[lang] for key, entry in _find(section).items()}
 
 
 def explain(error: LedgerError, lang: str) -> str:

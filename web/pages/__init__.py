@@ -9,9 +9,9 @@ __all__ = ["blueprints", "error_page", "prepare"]
 
 def blueprints() -> list[Blueprint]:
     """Return the blueprints of all pages."""
-    from web.pages import entries, home, lookups, numbers, plain, roster, search
+    from web.pages import entries, home, lookups, numbers, plain, roster, search, verify
 
-    return [one.blueprint for one in (home, search, entries, lookups, roster, numbers, plain)]
+    return [one.blueprint for one in (home, search, entries, lookups, roster, numbers, plain, verify)]
 
 
 def prepare(app: Flask) -> None:

@@ -165,7 +165,7 @@ async function checkBundle(file, ledger, readme) {
   }
   const unread = bundle.unread.map((name) => check("bag", "not_checked", "bag-unread", { name }));
   const bag = [check("bag", "passed", "bag-holds", { count: bundle.files }), ...unread];
-  const known = { ...ledger, trusted: trustFor(bundle, ledger.trusted), before: [...ledger.before, ...bag] };
+  const known = { ...ledger, trusted: trustFor(bundle, ledger), before: [...ledger.before, ...bag] };
   const verdicts = [];
   for (const act of bundle.acts) {
     const documents = [...act.documents].map(([name, sha256]) => ({ name, sha256, salts: [] }));
@@ -176,12 +176,17 @@ async function checkBundle(file, ledger, readme) {
   return verdicts.length ? verdicts : [stopped(file.name, ledger, known.before)];
 }
 
-/** Whom to trust about a bundle: what is pinned, else what the bundle itself carries, which is then said. */
-function trustFor(bundle, trusted) {
+/**
+ * Whom to trust about a bundle: what is pinned, else what the bundle itself carries, which is then said. A founding that a person
+ * typed from a printed announcement settles it: the roster chain starts there, and names the log's keys.
+ */
+function trustFor(bundle, { trusted, founding: typed = null }) {
   if (trusted) return trusted.roster.length ? trusted : { ...trusted, roster: bundle.roster };
-  const founding = policyFounding(bundle.policy);
-  const pinning = [check("pinned", "not_checked", "bundle-own-policy", { founding: founding ?? "?" })];
-  return trustIn({ policy: parsePolicy(bundle.policy), founding, roster: bundle.roster, pinning });
+  const named = policyFounding(bundle.policy);
+  const pinning = typed === null
+    ? check("pinned", "not_checked", "bundle-own-policy", { founding: named })
+    : check("pinned", "passed", "founding-given", { founding: typed });
+  return trustIn({ policy: parsePolicy(bundle.policy), founding: typed ?? named, roster: bundle.roster, pinning: [pinning] });
 }
 
 /** Return the proof that goes with a document: of its name, or the only one beside the only document. */

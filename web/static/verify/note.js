@@ -13,7 +13,9 @@ import { formatError, newerError } from "./errors.js";
 import { HASH_SIZE } from "./merkle.js";
 import { sha256 } from "./sha256.js";
 
-export const ED25519 = 0x01, COSIGNATURE_ED25519 = 0x04, COSIGNATURE_MLDSA44 = 0x06;
+export const ED25519 = 0x01;
+export const COSIGNATURE_ED25519 = 0x04;
+export const COSIGNATURE_MLDSA44 = 0x06;
 const KEY_SIZES = { [ED25519]: 32, [COSIGNATURE_ED25519]: 32, [COSIGNATURE_MLDSA44]: 1312 };
 const MAX_NOTE = 128 * 1024, MAX_SIGNATURES = 16;
 const DASH = "\u2014 ";

@@ -92,6 +92,13 @@ async function openFailed(error, source, pin, trusted, change) {
   return opened({ trusted: { ...trusted, served: changed.chain }, before: [...before, told], pin, offered });
 }
 
+/** Pin a changed policy in the place of the old one; the ledger under it must continue what was seen. */
+export async function acceptPolicy(source, pins, pin, policyFile) {
+  const view = await openView(source, parsePolicy(policyFile), pin.founding);
+  await view.checkGrowth(pin.checkpoint);
+  return pins.add(policyFile, pin.founding, view, { since: pin.since, confirmed: pin.confirmed });
+}
+
 /** Return the check of a ledger that did not open; what nobody has signed (a log-in page, a cut copy) is not checked. */
 function troubleOf(error, source) {
   const found = checkOf("ledger", error);

@@ -1,0 +1,120 @@
+// A verdict as people read it, in the order of an act's page: the sentence, what became of the act, form and number and title
+// and office, money and supplier, the dates with the lag, who signed the paper and who published, what was (not) checked.
+
+import { isolated, make } from "./elements.js";
+import { formatRef } from "./refs.js";
+import { dateIn, groupCode, moneyIn, timeIn } from "./show.js";
+import { NEVER_CHECKED, findCheck, headline, sentence, statusOf } from "./verdict.js";
+import { escapeText } from "./words.js";
+
+const LOOKS = { 0: "notice", 1: "notice.grave", 3: "notice.alert" };
+const GRAVE = ["change-revokes", "change-annuls", "change-corrects", "document-withdrawn", "policy-changed"];
+const CLAIMS = ["drafted_on", "promulgated_on", "effective_on", "expires_on"];
+
+/**
+ * Return the article of one verdict. `typed` asks to compare the facts with the paper; `page` gives the address of an act's page
+ * (null where there is none); `subject` is shown where there are several verdicts.
+ */
+export function showVerdict(verdict, say, { typed = false, page = null, subject = null } = {}) {
+  if (verdict.facts) say.offset = verdict.facts.utc_offset;
+  const isOther = findCheck(verdict, "document")?.state === "failed";
+  return make("article.verdict", { "data-status": statusOf(verdict) },
+    showHead(verdict, say, subject),
+    verdict.facts && isOther ? make("p", {}, make("strong", {}, say("verify.facts-of-proof"))) : null,
+    verdict.facts ? showFacts(verdict, say) : null,
+    verdict.facts ? showCompare(verdict.facts, say, typed, page) : null,
+    showChecks(verdict, say));
+}
+
+function showHead(verdict, say, subject) {
+  const told = [...verdict.notices, ...verdict.checks.filter((one) => "copy" in one.values)];
+  const notices = [...new Map(told.map((one) => [sentence(one, say), one]))];
+  return make(`div.${LOOKS[statusOf(verdict)]}`, {},
+    subject === null ? null : make("p.subject", {}, isolated(escapeText(subject))),
+    make("h2", { tabindex: "-1" }, headline(verdict, say)),
+    notices.map(([text, one]) => make("p", {}, GRAVE.includes(one.code) ? make("strong", {}, text) : text)),
+    showStanding(verdict, say));
+}
+
+/** That nothing later is recorded is told with its time, and how far that goes. */
+function showStanding(verdict, say) {
+  const later = findCheck(verdict, "later");
+  if (later?.code !== "no-later-change") return null;
+  return make("p", {}, say("compare.no-change", { time: later.values.time }));
+}
+
+function showFacts({ facts }, say) {
+  const fact = (label, ...values) => make("div", {}, make("dt", {}, label), make("dd", {}, ...values));
+  const list = (...rows) => make("dl.facts.head", {}, ...rows);
+  const { money, supplier } = facts;
+  return make("div.act", {},
+    make("header", {},
+      make("p.over", {}, isolated(facts.form), " ", make("b", {}, isolated(facts.number ?? say("fact.unnumbered")))),
+      make("h3", {}, isolated(facts.title)),
+      make("p.under", {}, isolated(facts.office))),
+    money || supplier ? list(
+      money ? fact(say("fact.money"), make("b", {}, moneyIn(money, say))) : null,
+      supplier ? fact(say("fact.supplier"), isolated(supplier)) : null) : null,
+    list(
+      fact(say("page.date-paper"), datesOf(facts, say, ["signed_on"])),
+      fact(say("page.date-claims"), claimsOf(facts, say)),
+      fact(say("page.date-recorded"), `${timeIn(facts.time, say)}, ${lagOf(facts.lag_days, say)}`),
+      fact(say("page.date-co-recorded"), facts.witnessed ? timeIn(facts.witnessed, say) : say("page.co-not-yet"))),
+    showSigners(facts, say),
+    showDocuments(facts, say, fact));
+}
+
+const datesOf = (facts, say, names) => facts.dates.filter(([name]) => names.includes(name)).map(([, date]) => dateIn(date, say)).join("; ");
+
+function claimsOf(facts, say) {
+  const claims = facts.dates.filter(([name]) => CLAIMS.includes(name)).map(([name, date]) => say(`page.claim-${name}`, { date }));
+  return claims.length ? `${claims.join("; ")} ${say("page.as-stated")}` : say("page.date-claims-none");
+}
+
+function lagOf(days, say) {
+  if (days === 0) return say("page.lag-none");
+  return days > 0 ? say("page.lag", { days }) : say("page.lag-before", { days: -days });
+}
+
+function showSigners(facts, say) {
+  const names = (all) => make("b", {}, isolated(all.join("; ")));
+  const paper = facts.signed_on_paper.length ? facts.signed_on_paper : [say("page.signed-by-nobody")];
+  return make("p.signers", {}, say("page.signed-on-paper"), " ", names(paper), ` ${say("page.as-recorded")} · ${say("page.published-by")} `,
+    names(facts.published_by));
+}
+
+function showDocuments(facts, say, fact) {
+  const codes = facts.documents.map((one) => fact(isolated(one.name), make("code.code", {}, groupCode(one.sha256))));
+  const withheld = facts.withheld.map(({ reason, law }) => fact(say("fact.withheld"), isolated(say("fact.withheld-because", { reason, law }))));
+  if (!codes.length && !withheld.length) return null;
+  return make("details", {}, make("summary", {}, say("fact.file-code")), make("dl.facts", {}, ...codes, ...withheld));
+}
+
+function showCompare({ ref, index }, say, typed, page) {
+  const words = [make("b", {}, say("page.compare")), ` ${say("page.compare-text")} `, make("b.code", {}, formatRef(ref)), "."];
+  return make("div.actions", {},
+    page === null ? null : make("a.button.quiet", { href: page(index) }, say("compare.act-page")),
+    make("p", {}, ...words),
+    typed ? make("p", {}, say("compare.paper")) : null);
+}
+
+function showChecks(verdict, say) {
+  const first = headline(verdict, say);
+  const isTold = (one) => !("copy" in one.values) && !first.includes(sentence(one, say));
+  const items = (states) => {
+    const chosen = verdict.checks.filter((one) => states.includes(one.state) && isTold(one));
+    return [...new Map(chosen.map((one) => [sentence(one, say), one]))].map(([text, one]) => showItem(one, text, say));
+  };
+  const made = items(["failed", "disputed"]).concat(items(["passed"]));
+  const never = verdict.facts ? NEVER_CHECKED.map((code) => make("li", {}, say(`check.${code}`))) : [];
+  const open = [...items(["not_checked"]), ...never];
+  const part = (title, list) => (list.length ? make("div", {}, make("h3", {}, title), make("ul", {}, ...list)) : null);
+  if (!made.length && !open.length) return null;
+  return make("section.checks", {}, part(say("verify.checked"), made), part(say("verify.not-checked"), open));
+}
+
+/** What failed says so in words, not by colour. */
+function showItem({ state }, text, say) {
+  const word = state === "failed" || state === "disputed" ? make("strong", {}, say(`verify.headline-${state}`), " ") : null;
+  return make("li", { class: state }, word, text);
+}
