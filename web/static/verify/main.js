@@ -12,7 +12,7 @@ import { parseRef } from "./refs.js";
 import { canScan, refInCode, scan } from "./scan.js";
 import { sha256OfBlob } from "./sha256.js";
 import { Source } from "./source.js";
-import { makeReadme, showResults, tell, watchDrops } from "./stage.js";
+import { makeReadme, setBusy, showResults, tell, watchDrops } from "./stage.js";
 import { makeSay } from "./words.js";
 
 const data = JSON.parse(byId("words").textContent);
@@ -49,9 +49,11 @@ function refuse() {
   byId("cannot-text").textContent = say(globalThis.isSecureContext ? "compare.no-ed25519" : "compare.not-secure");
   byId("scan-none").hidden = true;
   watchDrops(async (files) => {
+    setBusy(true, say("compare.busy"));
     const codes = [];
     for (const file of files) codes.push(say("compare.file-code-only", { name: file.name, sha256: await sha256OfBlob(file) }));
     byId("result").replaceChildren(...codes.map((text) => make("p.notice.alert", { tabindex: "-1" }, text)));
+    setBusy(false);
     byId("result").firstElementChild?.focus();
   });
   document.documentElement.dataset.ready = "yes";
@@ -60,7 +62,7 @@ function refuse() {
 /** Open the ledger afresh, make verdicts by `check`, and show them; what was asked later is answered last. */
 async function run(check, options) {
   const mine = ++turn;
-  tell(say("compare.busy"));
+  setBusy(true, say("compare.busy"));
   try {
     ledger = await openLedger(source, pins);
     const verdicts = await check();
@@ -68,7 +70,7 @@ async function run(check, options) {
     showResults(verdicts, say, { page: (index) => `/records/${index}${data.query}`, ...options });
     await showPin(pins, say, ledger);
   } catch (error) {
-    tell("");
+    setBusy(false);
     byId("result").replaceChildren(make("p.notice.alert", {}, say("compare.fault", { detail: String(error) })));
     throw error;
   }

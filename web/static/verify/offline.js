@@ -8,7 +8,7 @@ import { byId, make } from "./elements.js";
 import { asLedgerError } from "./errors.js";
 import { parsePolicy, policyFounding } from "./policy.js";
 import { rosterLines } from "./source.js";
-import { makeReadme, showResults, tell, watchDrops } from "./stage.js";
+import { makeReadme, setBusy, showResults, watchDrops } from "./stage.js";
 import { check, checkOf } from "./verdict.js";
 import { makeSay } from "./words.js";
 
@@ -29,12 +29,12 @@ async function start() {
 }
 
 async function run(files) {
-  tell(say("compare.busy"));
+  setBusy(true, say("compare.busy"));
   try {
     const ledger = await readTrust();
     showResults(await checkFiles(files, ledger, { readme: makeReadme(data.readme), founding: ledger.founding }), say, {});
   } catch (error) {
-    tell("");
+    setBusy(false);
     byId("result").replaceChildren(make("p.notice.alert", {}, say("compare.fault", { detail: String(error) })));
     throw error;
   }

@@ -9,6 +9,12 @@ export function tell(text) {
   byId("told").textContent = text;
 }
 
+/** Say that the comparison has begun, or ended. */
+export function setBusy(isBusy, text = "") {
+  tell(text);
+  byId("result").setAttribute("aria-busy", String(isBusy));
+}
+
 /** Call `take` with the files that are dropped anywhere on the page or chosen; a drop never leaves the page. */
 export function watchDrops(take) {
   const zone = byId("drop");
@@ -33,8 +39,9 @@ export function showResults(verdicts, say, { notice = null, ...options }) {
   const count = verdicts.length > 1 ? make("p", {}, say("compare.count", { count: verdicts.length })) : null;
   byId("result").replaceChildren(...[notice && make("p.notice.alert", {}, notice), count, ...articles].filter(Boolean));
   byId("result").dataset.status = combinedStatus(verdicts);
-  tell("");
-  byId("result").querySelector("h2")?.focus();
+  setBusy(false);
+  byId("result").scrollIntoView();
+  byId("result").querySelector("h2")?.focus({ preventScroll: true });
 }
 
 /** Return the function that gives the README of a bundle, from the text as this version writes it. */

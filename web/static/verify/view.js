@@ -8,7 +8,10 @@ import { NEVER_CHECKED, findCheck, headline, sentence, statusOf } from "./verdic
 import { escapeText } from "./words.js";
 
 const LOOKS = { 0: "notice", 1: "notice.grave", 3: "notice.alert" };
-const GRAVE = ["change-revokes", "change-annuls", "change-corrects", "document-withdrawn", "policy-changed"];
+// What must not be missed, the gravest first; other notices follow.
+const GRAVE = [
+  "policy-changed", "change-annuls", "change-revokes", "change-corrects", "document-withdrawn", "change-amends", "more-acts",
+];
 const CLAIMS = ["drafted_on", "promulgated_on", "effective_on", "expires_on"];
 
 /**
@@ -27,13 +30,26 @@ export function showVerdict(verdict, say, { typed = false, page = null, subject 
 }
 
 function showHead(verdict, say, subject) {
-  const told = [...verdict.notices, ...verdict.checks.filter((one) => "copy" in one.values)];
+  const told = [...verdict.notices, ...verdict.checks.filter(isToldFirst)].sort((one, other) => rankOf(one) - rankOf(other));
   const notices = [...new Map(told.map((one) => [sentence(one, say), one]))];
   return make(`div.${LOOKS[statusOf(verdict)]}`, {},
     subject === null ? null : make("p.subject", {}, isolated(escapeText(subject))),
     make("h2", { tabindex: "-1" }, headline(verdict, say)),
-    notices.map(([text, one]) => make("p", {}, GRAVE.includes(one.code) ? make("strong", {}, text) : text)),
+    showCode(verdict, say),
+    notices.map(([text, one]) => make("p", {}, rankOf(one) < GRAVE.length ? make("strong", {}, text) : text)),
     showStanding(verdict, say));
+}
+
+/** What stands beside the headline: trouble of an online copy, and that nothing is pinned. */
+const isToldFirst = (one) => "copy" in one.values || (one.name === "pinned" && one.state === "not_checked");
+
+const rankOf = ({ code }) => (GRAVE.includes(code) ? GRAVE.indexOf(code) : GRAVE.length);
+
+/** The code of a file that was not found, to compare it by eye. */
+function showCode(verdict, say) {
+  const document = findCheck(verdict, "document");
+  if (document?.state !== "not_checked" || !document.values.sha256) return null;
+  return make("p", {}, say("compare.this-code"), " ", make("code.code", {}, groupCode(document.values.sha256)));
 }
 
 /** That nothing later is recorded is told with its time, and how far that goes. */
@@ -100,7 +116,7 @@ function showCompare({ ref, index }, say, typed, page) {
 
 function showChecks(verdict, say) {
   const first = headline(verdict, say);
-  const isTold = (one) => !("copy" in one.values) && !first.includes(sentence(one, say));
+  const isTold = (one) => !isToldFirst(one) && !first.includes(sentence(one, say));
   const items = (states) => {
     const chosen = verdict.checks.filter((one) => states.includes(one.state) && isTold(one));
     return [...new Map(chosen.map((one) => [sentence(one, say), one]))].map(([text, one]) => showItem(one, text, say));
