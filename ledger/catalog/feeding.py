@@ -49,6 +49,7 @@ class Feeder:
         self._profiles: dict[tuple[int, ...], int] = {}
         try:
             self.connection = open_existing(path, read_only=False)
+            self._prepare()
             if self.connection is None or any(meta(self.connection, key) != fact for key, fact in self.facts.items()):
                 self.clear()
         except (StoreError, driver().DatabaseError) as error:
@@ -65,8 +66,14 @@ class Feeder:
         if self.connection is not None:
             self.connection.close()
         self.connection = create(self.path, self.facts | {"size": "0", "leaf": ""})
-        self.connection.execute("PRAGMA synchronous = NORMAL")
+        self._prepare()
         self._codes, self._profiles = {}, {}
+
+    def _prepare(self) -> None:
+        """Durable enough for what can be fed again; what is withdrawn must not stay in pages that are free."""
+        if self.connection is not None:
+            self.connection.execute("PRAGMA synchronous = NORMAL")
+            self.connection.execute("PRAGMA secure_delete = ON")
 
     @property
     def size(self) -> int:
@@ -101,7 +108,6 @@ class Feeder:
         """Take the texts of withdrawn documents out, as if they had never been there; return how many there were."""
         found = [(index, sha256) for sha256 in hashes for index in self._acts_with(sha256)]
         if found:
-            self.connection.execute("PRAGMA secure_delete = ON")
             with transaction(self.connection):
                 for index, sha256 in found:
                     self._withdraw_one(index, sha256)

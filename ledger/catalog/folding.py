@@ -6,7 +6,7 @@ Folded text is NFKD, casefolded, without marks. Its *words* are runs of letters 
     walikota      a word                        ^wal ^wali    the first three and four characters of a word
     +walikota     two words that stand side by side, joined:  Wali Kota
     +138/728      the same where a digit takes part, so that 13/8728 is another
-    #138728tahun2022   a whole number, reference or amount without what stands between its signs
+    #19jvnjxpqjs  a reference            $187500000     an amount of money
     =12           a value of a facet, by its code; =all: every act, =valued: every act with a value
 
 There is no list of words: *Walikota* and *Wali Kota* are the same because neighbours are also indexed as one word.
@@ -19,7 +19,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-__all__ = ["ALL", "PREFIXES", "VALUED", "Word", "bare", "fold", "join", "terms_of", "words_in", "words_of"]
+__all__ = ["ALL", "PREFIXES", "VALUED", "Word", "amount_term", "fold", "join", "ref_term", "terms_of", "words_in", "words_of"]
 
 ALL = "=all"
 VALUED = "=valued"
@@ -72,10 +72,15 @@ def join(first: str, second: str) -> str:
     return f"+{first}{second}" if first.isalpha() and second.isalpha() else f"+{first}/{second}"
 
 
-def bare(text: str) -> str:
-    """Return the term of a number, reference or amount as a whole, whatever stands between its signs; empty for none."""
-    signs = "".join(words_of(text))
-    return f"#{signs[:_LONGEST]}" if signs else ""
+def ref_term(ref: str) -> str:
+    """Return the term of a reference."""
+    return f"#{ref.lower()}"
+
+
+def amount_term(whole: str, part: str = "") -> str:
+    """Return the term of an amount of money, from the digits before and behind its point."""
+    rest = part.rstrip("0")
+    return f"${whole}/{rest}" if rest else f"${whole}"
 
 
 def terms_of(texts: Iterable[str]) -> set[str]:

@@ -25,13 +25,15 @@ _BEFORE, _LENGTH = 60, 240
 class _Wanted:
     """Signs in a row, and where among them two runs of digits meet.
 
-    ``open``: more may follow in the last word; ``whole``: a reference, wherever its digits meet.
+    ``open``: more may follow in the last word; ``whole``: a reference or an amount, wherever its digits meet; ``one``: two
+    words that were typed, in a text that writes them as one.
     """
 
     signs: str
     seams: frozenset[int]
     open: bool
     whole: bool = False
+    one: bool = False
 
 
 def mark_hits(text: str, q: str) -> list[tuple[str, bool]]:
@@ -66,14 +68,16 @@ def _wanted(q: str) -> list[_Wanted]:
     found = [_one(group) for group in groups]
     for first, second in pairwise(groups):
         if first.loose and second.loose:
-            found.append(_Wanted(first.words[0] + second.words[0], frozenset(), second.open))
+            found.append(_Wanted(first.words[0] + second.words[0], frozenset(), second.open, one=True))
     return found
 
 
 def _one(group: Group) -> _Wanted:
     is_open = group.open and (len(group.words) > 1 or len(group.words[-1]) >= PREFIXES[0])
     signs, seams = _together(group.words)
-    return _Wanted(group.whole[1:], seams, is_open, True) if group.is_ref else _Wanted(signs, seams, is_open)
+    if group.whole:
+        return _Wanted(group.whole[1:].replace("/", ""), seams, is_open, True)
+    return _Wanted(signs, seams, is_open)
 
 
 def _together(words: Sequence[str]) -> tuple[str, frozenset[int]]:
@@ -106,7 +110,7 @@ def _length(words: Sequence[Word], at: int, wanted: _Wanted) -> int:
         if len(signs) >= len(wanted.signs):
             same = signs == wanted.signs or (wanted.open and signs.startswith(wanted.signs))
             return place - at + 1 if same and (wanted.whole or seams == wanted.seams) else 0
-        if not wanted.signs.startswith(signs):
+        if wanted.one or not wanted.signs.startswith(signs):
             return 0
     return 0
 
@@ -114,6 +118,7 @@ def _length(words: Sequence[Word], at: int, wanted: _Wanted) -> int:
 def _split(text: str, hits: Sequence[tuple[int, int]]) -> list[tuple[str, bool]]:
     pieces, at = [], 0
     for start, end in hits:
-        pieces += [(text[at:start], False), (text[start:end], True)]
-        at = end
+        begin = max(at, start)  # a character such as ½ can belong to two words
+        pieces += [(text[at:begin], False), (text[begin:end], True)]
+        at = max(at, end)
     return [piece for piece in [*pieces, (text[at:], False)] if piece[0]]

@@ -4,7 +4,7 @@
 
 All conditions must hold. Each is a list of alternatives, an alternative a list of terms that must all be there. What is
 typed without a space between (``600.1/31/SPK``) or in quotation marks stands side by side in the act; a phrase is taken
-as its pairs of neighbours. The last word typed matches as a beginning, from three characters on.
+as its pairs of neighbours. The last word typed matches as a beginning: from three characters on, or behind a neighbour.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ledger.catalog.folding import PREFIXES, bare, join, words_of
+from ledger.catalog.folding import PREFIXES, amount_term, join, ref_term, words_of
 from ledger.errors import FormatError
 from ledger.records.refs import parse_ref
 
 __all__ = ["Alternatives", "Group", "Term", "Words", "conditions", "groups_of"]
 
 _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»〝〞＂", '"'))
+_AMOUNT = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{3})+)(?:[.,]([0-9]{1,2}))?-?")
 _PIECES = re.compile(r'"([^"]*)"|([^\s"]+)')
 
 
@@ -50,14 +51,13 @@ class Words(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Words that were typed side by side; ``whole`` is their term without what stood between.
+    """Words that were typed side by side; ``whole``: their term where they are a reference or an amount.
 
-    ``is_ref``: they are a reference, however it was written; ``open``: the last one typed, perhaps not to its end.
+    ``open``: the last one typed, perhaps not to its end.
     """
 
     words: tuple[str, ...]
-    whole: str
-    is_ref: bool = False
+    whole: str = ""
     quoted: bool = False
     open: bool = False
 
@@ -76,15 +76,17 @@ def groups_of(q: str) -> list[Group]:
         words = tuple(words_of(text))
         if words:
             quoted = piece[1] is not None
-            found.append(Group(words, *_whole(text), quoted, piece is pieces[-1] and not quoted))
+            found.append(Group(words, _whole(text), quoted, piece is pieces[-1] and not quoted))
     return found
 
 
-def _whole(text: str) -> tuple[str, bool]:
+def _whole(text: str) -> str:
+    """Return the term of a reference with or without hyphens, or of an amount in groups of thousands; else nothing."""
     try:
-        return bare(parse_ref(text)), True
+        return ref_term(parse_ref(text))
     except FormatError:
-        return bare(text), False
+        amount = _AMOUNT.fullmatch(text)
+        return amount_term(re.sub("[.,]", "", amount[1]), amount[2] or "") if amount else ""
 
 
 def conditions(q: str, words: Words) -> list[Alternatives]:
@@ -104,9 +106,10 @@ def _one_word(group: Group, around: Iterable[tuple[Group, Group]], words: Words)
     word = group.words[0]
     found: Alternatives = _beginning(word, words) if group.open else [(Term(word),)]
     if word.isalpha():
-        found.append((Term(f"+{word}"),))
-    if group.is_ref or not word.isalpha():
-        found.append((Term(group.whole, group.open and len(word) >= PREFIXES[0]),))
+        unknown = not found and not words.joined(word)
+        found.append((Term(f"+{word}", open=unknown),))
+    if group.whole:
+        found.append((Term(group.whole),))
     for first, second in around:
         if first.loose and second.loose:
             both = first.words[0] + second.words[0]
@@ -115,27 +118,24 @@ def _one_word(group: Group, around: Iterable[tuple[Group, Group]], words: Words)
 
 
 def _beginning(word: str, words: Words) -> Alternatives:
-    """Return alternatives for a word of which perhaps only the beginning was typed."""
+    """Return alternatives, perhaps none, for a word of which perhaps only the beginning was typed."""
     if len(word) < PREFIXES[0]:
         return [(Term(word),)]
     if len(word) in PREFIXES:
         return [(Term(f"^{word}"),)]
     if not word.isalpha():
         return [(Term(word, open=True),)]
-    known = [Term(one) for one in words.beginning(word)]
-    if not known and not words.joined(word):
-        known = [Term(f"+{word}", open=True)]
-    return [(one,) for one in known]
+    return [(Term(one),) for one in words.beginning(word)]
 
 
 def _side_by_side(group: Group, words: Words) -> list[Alternatives]:
     """Return a condition for each pair of neighbours; the group as a whole is an alternative to all of them."""
     typed, found = group.words, []
     for place in range(len(typed) - 1):
-        last = group.open and place == len(typed) - 2 and len(typed[-1]) >= PREFIXES[0]
+        last = group.open and place == len(typed) - 2
         pair = [(Term(join(typed[place], typed[place + 1]), last),), *_pair_in_one(typed, place, last)]
         pair += _pair_with_neighbours(typed, place, group.open) + _pair_in_more(typed, place, words)
-        found.append([*pair, (Term(group.whole, group.open),)])
+        found.append([*pair, (Term(group.whole),)] if group.whole else pair)
     return found
 
 
@@ -150,10 +150,10 @@ def _pair_with_neighbours(typed: tuple[str, ...], place: int, is_open: bool) -> 
     first, second = typed[place], typed[place + 1]
     found: Alternatives = []
     if place and (typed[place - 1] + first).isalpha():
-        last = is_open and place == len(typed) - 2 and len(second) >= PREFIXES[0]
+        last = is_open and place == len(typed) - 2
         found.append((Term(join(typed[place - 1] + first, second), last),))
     if place + 2 < len(typed) and (second + typed[place + 2]).isalpha():
-        last = is_open and place == len(typed) - 3 and len(typed[-1]) >= PREFIXES[0]
+        last = is_open and place == len(typed) - 3
         found.append((Term(join(first, second + typed[place + 2]), last),))
     return found
 

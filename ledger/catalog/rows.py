@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.catalog.folding import bare
+from ledger.catalog.folding import amount_term, ref_term
 from ledger.records.entry import local_date
-from ledger.records.numbers import fold_number
 from ledger.records.record import Record
 from ledger.records.refs import format_ref
 
@@ -118,15 +117,12 @@ def texts_of(record: Record, *, office: str, form: str) -> Iterator[str]:
 
 
 def wholes_of(record: Record) -> set[str]:
-    """Return the terms of reference, number and value as wholes."""
-    number, value = record.data["number"], record.data["fields"].get("value")
-    found = {bare(record.ref)}
-    if number is not None:
-        found |= {bare(number), bare(fold_number(number))}
+    """Return the terms of reference and value; a value with a broken part is also found without it."""
+    found, value = {ref_term(record.ref)}, record.data["fields"].get("value")
     if value is not None:
         whole, _, part = value.partition(".")
-        found |= {bare(whole), bare(whole + part.ljust(2, "0"))}
-    return found - {""}
+        found |= {amount_term(whole), amount_term(whole, part)}
+    return found
 
 
 def _leaves(value: Any) -> Iterator[str]:

@@ -43,7 +43,7 @@ CREATE TABLE acts (
 ) STRICT;
 CREATE INDEX acts_signed ON acts (signed_on);
 CREATE INDEX acts_amount ON acts (amount) WHERE amount IS NOT NULL;
-CREATE VIRTUAL TABLE terms USING fts5 (text, content='', detail=none, columnsize=0, tokenize="ascii tokenchars '+/#=^'");
+CREATE VIRTUAL TABLE terms USING fts5 (text, content='', detail=none, columnsize=0, tokenize="ascii tokenchars '+/#$=^'");
 CREATE TABLE words (word TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE hot (term TEXT NOT NULL, block INTEGER NOT NULL, bits BLOB NOT NULL, UNIQUE (term, block)) STRICT;
 CREATE TABLE columns (block INTEGER PRIMARY KEY, profiles BLOB NOT NULL, suppliers BLOB NOT NULL) STRICT;
@@ -83,7 +83,6 @@ def open_existing(path: Path, *, read_only: bool) -> Any | None:
         return None
     connection = connect(path, read_only=read_only)
     try:
-        connection.execute("PRAGMA synchronous = NORMAL")  # derived: a power cut may cost the last batch, which is fed again
         connection.execute("PRAGMA cache_size = -16000")
         found = connection.execute("PRAGMA user_version").fetchone()[0]
     except driver().Error as error:

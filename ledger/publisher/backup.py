@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ledger.durable import check_free_space, make_folder, sync_folder, write_over
 from ledger.errors import StoreError
+from ledger.publisher.catalogue import keep_catalogue
 from ledger.publisher.fsck import Fault, check_home
 from ledger.publisher.home import Home
 from ledger.publisher.rebuild import rebuild_files
@@ -145,6 +146,8 @@ def restore(backup: Path, path: Path, *, link: bool = False, suffix: str = "") -
     home = Home.open(path)
     with Store(home) as store:
         rebuild_files(store)
+    if not link:
+        keep_catalogue(home)
     return home
 
 

@@ -7,12 +7,16 @@ faults never stop publishing: they are told in one line, and the next batch trie
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from ledger.catalog.feeding import MOST_TEXT, Feed, Feeder, is_damage
+from ledger.catalog.folding import ALL
 from ledger.catalog.rows import row_of, texts_of, wholes_of
+from ledger.catalog.schema import meta, open_existing
 from ledger.errors import LedgerError
 from ledger.publisher.home import Home
 from ledger.publisher.store import Store
@@ -22,7 +26,7 @@ from ledger.records.record import MAX_RECORD, RECORD_TYPE, Record
 from ledger.records.roster import Roster, apply_roster
 from ledger.sqlite import driver
 
-__all__ = ["keep_catalogue", "rebuild_catalogue", "update_catalogue"]
+__all__ = ["check_catalogue", "keep_catalogue", "rebuild_catalogue", "update_catalogue"]
 
 _BATCH = 1000
 
@@ -61,6 +65,54 @@ def rebuild_catalogue(home: Home, progress: Callable[[int, int], None] | None = 
         LedgerError: the disk refuses, or entries cannot be read.
     """
     return _update(home, None, progress, anew=True)
+
+
+def check_catalogue(home: Home, store: Store) -> Iterator[tuple[str, dict[str, object]]]:
+    """Yield (code, values) of what is wrong with the catalogue at a glance; one that is missing is made at the next start."""
+    try:
+        connection = open_existing(home.search_db, read_only=True)
+        if connection is None:
+            return
+        with contextlib.closing(connection):
+            yield from _check(home, store, connection)
+    except (LedgerError, driver().Error, ValueError) as error:
+        yield "catalogue-damaged", {"problem": str(error)}
+
+
+def _check(home: Home, store: Store, connection: Any) -> Iterator[tuple[str, dict[str, object]]]:
+    problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if problem != "ok":
+        yield "catalogue-damaged", {"problem": problem}
+        return
+    published = store.published_size()
+    size = _settled_size(connection, published)
+    if size < published:
+        yield "catalogue-behind", {"size": size, "known": published}
+    expected = 0 if size > published else _count(store.connection, "SELECT count(*) FROM acts WHERE idx < ?", size)
+    leaf = store.leaves(size - 1, size)[0].hex() if 0 < size <= published else ""
+    texts = {row[0] for row in connection.execute("SELECT DISTINCT sha256 FROM texts").fetchall()}
+    same = (
+        size <= published
+        and (meta(connection, "founding"), meta(connection, "leaf")) == (home.founding, leaf)
+        and _count(connection, "SELECT count(*) FROM acts") == expected
+        and _count(connection, "SELECT count(*) FROM terms WHERE terms MATCH ?", f'"{ALL}"') == expected
+        and not texts & store.roster(published).withdrawn.keys()
+    )
+    if not same:
+        yield "catalogue", {"size": size}
+
+
+def _settled_size(connection: Any, published: int) -> int:
+    """Return the catalogue's size; a sequencer that runs beside gets a second to feed what it has just published."""
+    for _ in range(10):
+        if int(meta(connection, "size")) >= published:
+            break
+        time.sleep(0.1)
+    return int(meta(connection, "size"))
+
+
+def _count(connection: Any, query: str, *values: object) -> int:
+    return int(connection.execute(query, values).fetchone()[0])
 
 
 def _update(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ledger.errors import LedgerError, Reason
 from ledger.index import SCHEMA, Index
+from ledger.publisher.catalogue import check_catalogue
 from ledger.publisher.home import Home
 from ledger.publisher.outbox import lookup_files, policy_files, published_checkpoint, roster_file
 from ledger.publisher.store import Store
@@ -60,6 +61,7 @@ def _faults(store: Store, progress: Callable[[int, int], None]) -> Iterator[Faul
     try:
         yield from _check_files(store)
         yield from _check_partial(store)
+        yield from (Fault(code, values) for code, values in check_catalogue(store.home, store))
     except LedgerError as error:
         yield Fault("stopped", {"problem": str(error)})
 

@@ -1,10 +1,11 @@
-"""``rebuild``: make everything derived again from the entries: the index of acts, tiles, bundles, look-ups, policies."""
+"""``rebuild``: make everything derived again from the entries: index of acts, tiles, bundles, look-ups, policies, catalogue."""
 
 from __future__ import annotations
 
 from ledger.durable import remove, write_files, write_over
 from ledger.errors import StoreError
 from ledger.index import SCHEMA
+from ledger.publisher.catalogue import rebuild_catalogue
 from ledger.publisher.home import Home
 from ledger.publisher.outbox import lookup_files, policy_files, published_checkpoint, roster_file
 from ledger.publisher.store import Store
@@ -34,6 +35,7 @@ def rebuild(home: Home) -> int:
         with Store(home) as store:
             rebuild_index(store)
             rebuild_files(store)
+            rebuild_catalogue(home)
             return store.published_size()
 
 

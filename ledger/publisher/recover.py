@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ledger.durable import remove, write_files, write_over
 from ledger.errors import ProofError, StoreError
+from ledger.publisher.catalogue import keep_catalogue
 from ledger.publisher.documents import stage
 from ledger.publisher.home import Home
 from ledger.publisher.outbox import lookup_files, policy_files, write_all
@@ -56,6 +57,7 @@ def recover(home: Home, mirror: Mirror) -> int:
         with Store(home) as store:
             came = _take(store, mirror)
         remove(home.restore_mark)
+        keep_catalogue(home)
         return came
 
 
