@@ -68,6 +68,7 @@ async function run(check, options) {
     const verdicts = await check();
     if (mine !== turn) return;
     showResults(verdicts, say, { page: (index) => `/records/${index}${data.query}`, ...options });
+    byId("pin").open ||= ledger.trusted?.pin === null; // a first visit: there is something to compare
     await showPin(pins, say, ledger);
   } catch (error) {
     setBusy(false);

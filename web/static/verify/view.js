@@ -8,10 +8,11 @@ import { NEVER_CHECKED, findCheck, headline, sentence, statusOf } from "./verdic
 import { escapeText } from "./words.js";
 
 const LOOKS = { 0: "notice", 1: "notice.grave", 3: "notice.alert" };
-// What must not be missed, the gravest first; other notices follow.
+// What must not be missed, the gravest first; later acts that only follow this one stand below its facts.
 const GRAVE = [
   "policy-changed", "change-annuls", "change-revokes", "change-corrects", "document-withdrawn", "change-amends", "more-acts",
 ];
+const QUIET = ["change-implements", "change-follows", "change-annex-of", "change-same-number-as", "change-undone"];
 const CLAIMS = ["drafted_on", "promulgated_on", "effective_on", "expires_on"];
 
 /**
@@ -26,11 +27,13 @@ export function showVerdict(verdict, say, { typed = false, page = null, subject 
     verdict.facts && isOther ? make("p", {}, make("strong", {}, say("verify.facts-of-proof"))) : null,
     verdict.facts ? showFacts(verdict, say) : null,
     verdict.facts ? showCompare(verdict.facts, say, typed, page) : null,
+    showQuiet(verdict, say),
     showChecks(verdict, say));
 }
 
 function showHead(verdict, say, subject) {
-  const told = [...verdict.notices, ...verdict.checks.filter(isToldFirst)].sort((one, other) => rankOf(one) - rankOf(other));
+  const loud = verdict.notices.filter((one) => !QUIET.includes(one.code));
+  const told = [...loud, ...verdict.checks.filter(isToldFirst)].sort((one, other) => rankOf(one) - rankOf(other));
   const notices = [...new Map(told.map((one) => [sentence(one, say), one]))];
   return make(`div.${LOOKS[statusOf(verdict)]}`, {},
     subject === null ? null : make("p.subject", {}, isolated(escapeText(subject))),
@@ -112,6 +115,11 @@ function showCompare({ ref, index }, say, typed, page) {
     page === null ? null : make("a.button.quiet", { href: page(index) }, say("compare.act-page")),
     make("p", {}, ...words),
     typed ? make("p", {}, say("compare.paper")) : null);
+}
+
+function showQuiet(verdict, say) {
+  const items = verdict.notices.filter((one) => QUIET.includes(one.code)).map((one) => make("li", {}, sentence(one, say)));
+  return items.length ? make("section", {}, make("h3", {}, say("compare.later-acts")), make("ul", {}, ...items)) : null;
 }
 
 function showChecks(verdict, say) {
