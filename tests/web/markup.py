@@ -11,7 +11,9 @@ import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-__all__ = ["Element", "Markup", "read"]
+from flask.testing import FlaskClient
+
+__all__ = ["Element", "Markup", "read", "show"]
 
 _VOID = {"meta", "link", "br", "input", "img", "hr", "wbr", "area", "col", "source"}
 _SVG_EMPTY = {"rect", "line", "path", "circle"}
@@ -125,3 +127,10 @@ def read(html: str) -> Markup:
     markup.feed(html)
     markup.close()
     return markup
+
+
+def show(client: FlaskClient, path: str, lang: str = "en", status: int | None = 200) -> Markup:
+    """Return a page as a reader of that language gets it; with ``status`` None, whatever its status."""
+    response = client.get(path, headers={"Accept-Language": lang})
+    assert status in (None, response.status_code), (path, response.status_code)
+    return read(response.get_data(as_text=True))

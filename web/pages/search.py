@@ -62,7 +62,7 @@ def records() -> str:
         rows=rows_of(reading, [row for row in found.rows if row.index < reading.size], wanted.q),
         chips=_chips(wanted, say, names), facets=_facets(wanted, found.facets, say, names), exact=_exact(wanted.q),
         exports={one: _export(one, wanted) for one in EXPORTS}, number=number, pages=_pages(wanted, number, found.count, found.exact),
-        noindex=bool(wanted.pairs()) or number > 1,
+        reach=min(reading.catalog.size, reading.size), noindex=bool(wanted.pairs()) or number > 1,
     )  # fmt: skip
 
 
