@@ -76,6 +76,23 @@ def test_history_runs_both_ways(town: ServedTown):
     assert [served.json(f"/records/{one.index}")["status"]["state"] for one in (first, second, third)] == ["unchanged", "annulled", "unchanged"]
 
 
+def test_a_paper_that_many_follow_is_told_in_bounds(town: ServedTown, monkeypatch: pytest.MonkeyPatch):
+    """What decides its standing is always there; of those that merely name it the first are shown, and the rest counted."""
+    from web.api import standing
+
+    first = act_at(town, town.published(b"%PDF-1 a").index)
+    town.submit(*(town.act(b"%%PDF-1 %d" % n, relations=[{"type": "implements", "ref": first.ref}]) for n in range(5)))
+    undone = act_at(town, town.published(b"%PDF-1 r", relations=[{"type": "revokes", "ref": first.ref}]).index)
+    last = act_at(town, town.published(b"%PDF-1 b", relations=[{"type": "annuls", "ref": undone.ref}]).index)
+    monkeypatch.setattr(standing, "MOST_NAMING", 2)
+    served = town.serve()
+    found = served.json(f"/records/{first.index}")
+    assert [one["type"] for one in found["history"]] == ["implements", "implements", "revokes"]
+    assert (found["history_more"], found["status"]["state"], found["history"][2]["undone"]) == (3, "unchanged", True)
+    town.published(b"%PDF-1 c", relations=[{"type": "annuls", "ref": last.ref}])
+    assert served.json(f"/records/{first.index}")["status"]["state"] == "revoked"
+
+
 def test_a_disputed_act_and_a_disputed_change(town: ServedTown):
     """A key revoked from entry n on disputes what it signed since, and what it did to others is marked."""
     first = act_at(town, town.contract(b"%PDF-1 a", number="1").index)

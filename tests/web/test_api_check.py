@@ -140,6 +140,18 @@ def test_a_key_that_is_no_longer_trusted_disputes_its_acts(town: ServedTown):
     assert served.check(ref=ref)["verdict"] == "published"
 
 
+def test_an_amendment_by_a_stolen_key_raises_no_value(town: ServedTown):
+    """Its value is shown, with the warning, and is not carried; the first value still is."""
+    ref = ref_of(town, town.contract(b"%PDF-1 a", number="1/SPK/2026"))
+    add = town.contract(b"%PDF-1 b", number="1/ADD", fields={"value": "900000000"}, relations=[{"type": "amends", "ref": ref}])
+    town.roster({"event": "revoke", "key": town.key("buyer").public.keyid, "suspect_from": add.index})
+    served = town.serve()
+    raised, first = served.check(ref=ref, value="900000000"), served.check(ref=ref, value="187500000")
+    assert (raised["verdict"], raised["carries"]) == ("differs", False)
+    assert (first["verdict"], first["carries"]) == ("amended", True)
+    assert all(f"A key that published that entry {add.index} is no longer trusted" in one["line"] for one in (raised, first))
+
+
 def test_a_number_of_several_acts_is_not_decided_by_chance(town: ServedTown):
     """Two contracts under one number: the one that carries what is asked is told, with the count; otherwise NOT CLEAR."""
     first = ref_of(town, town.contract(b"%PDF-1 a", number="1/SPK/2026"))

@@ -46,6 +46,7 @@ def act_json(reading: Reading, index: int, say: Say) -> dict[str, Any]:
         "signatures": [_signature_json(reading.roster, one) for one in entry.envelope.signatures],
         "status": standing_json(reading, standing, say),
         "history": [*_named(reading, record), *(change_json(reading, one) for one in standing.changes)],
+        "history_more": standing.more,
         "documents": [document_json(reading.roster, one) for one in record.data["documents"]],
         "size": reading.size,
         "proof_url": f"/api/v1/records/{index}/proof",

@@ -18,7 +18,7 @@ from ledger.index import Index
 from ledger.records.numbers import fold_number, number_hash
 from ledger.records.replay import Act, Change
 from web.api.comparing import Match, compare_amount, compare_supplier
-from web.api.standing import BROKEN, Standing, standing_of
+from web.api.standing import BROKEN, Standing, standing_of, suspects_of
 from web.site import Reading
 
 __all__ = ["Amendment", "Answer", "Asked", "Compared", "answer_of"]
@@ -38,11 +38,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """A later act that amends this one and is not undone: the value that it states, or that its ``changes`` name."""
+    """A later act that amends this one and is not undone: the value that it states, or that its ``changes`` name.
+
+    ``disputed``: a key that signed it is no longer trusted, so that its value is shown and matches nothing.
+    """
 
     change: Change
     value: str | None
     currency: str | None
+    disputed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Compared:
         """Whether the value asked is that of the newest amendment that states one."""
         stated = [one for one in self.amendments if one.value is not None]
         asked = self.asked.value
-        return asked is not None and bool(stated) and compare_amount(asked, stated[-1].value).holds
+        return asked is not None and bool(stated) and not stated[-1].disputed and compare_amount(asked, stated[-1].value).holds
 
     @property
     def carries(self) -> bool:
@@ -131,17 +135,18 @@ def _compare(reading: Reading, act: Act, asked: Asked) -> Compared:
         supplier=None if asked.supplier is None else compare_supplier(asked.supplier, party),
         value=None if asked.value is None else compare_amount(asked.value, fields.get("value")),
         currency=fields.get("currency"),
-        amendments=tuple(_amendment(reading.acts, one) for one in sorted(counting, key=lambda one: one.act.index)),
+        amendments=tuple(_amendment(reading, one) for one in sorted(counting, key=lambda one: one.act.index)),
         standing=standing,
         unknown_supplier=party.get("unknown") if isinstance(party, dict) else None,
         asked=asked,
     )
 
 
-def _amendment(acts: Index, change: Change) -> Amendment:
-    fields = _fields(acts, change.act.ref)
+def _amendment(reading: Reading, change: Change) -> Amendment:
+    fields = _fields(reading.acts, change.act.ref)
     becomes = [one["becomes"] for one in fields.get("changes", ()) if one["field"] == "value"]
-    return Amendment(change, becomes[-1] if becomes else fields.get("value"), fields.get("currency"))
+    disputed = bool(suspects_of(reading.roster, change.act))
+    return Amendment(change, becomes[-1] if becomes else fields.get("value"), fields.get("currency"), disputed)
 
 
 def _fields(acts: Index, ref: str) -> dict[str, Any]:

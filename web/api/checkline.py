@@ -8,7 +8,7 @@ from typing import Any
 from ledger.records.entry import local_date
 from ledger.records.refs import format_ref
 from web.api.checking import Amendment, Answer, Compared
-from web.api.standing import Say, change_json, head_json, standing_json
+from web.api.standing import Say, change_json, head_json, standing_json, suspects_of
 from web.site import Reading
 
 __all__ = ["check_json", "check_line"]
@@ -29,7 +29,7 @@ def check_line(reading: Reading, answer: Answer, say: Say) -> str:
     parts = [say(f"api.check-{first}", **place) + " " + "; ".join(_facts(one, say)) + "."]
     if len(answer.several) > 1:
         parts.append(say("api.check-others", count=len(answer.several) - 1))
-    parts += _changes(one, say)
+    parts += _changes(reading, one, say)
     parts.append(say("api.check-unchanged" if one.standing.state == "unchanged" else "api.check-until", **until))
     return " ".join(parts)
 
@@ -81,7 +81,7 @@ def _value_fact(one: Compared, say: Say) -> Iterator[tuple[bool, str]]:
     yield match.holds or one.amended_value, say(f"api.check-value-{code}", **values)
 
 
-def _changes(one: Compared, say: Say) -> Iterator[str]:
+def _changes(reading: Reading, one: Compared, say: Say) -> Iterator[str]:
     amended = {found.change.act.ref: found for found in one.amendments}
     for suspect in one.standing.suspects:
         yield say("api.check-suspect", holder=_short(suspect.holder), keyid=suspect.keyid[:16], suspect_from=suspect.suspect_from)
@@ -90,6 +90,8 @@ def _changes(one: Compared, say: Say) -> Iterator[str]:
     for change in counting[:_MOST_CHANGES]:
         values = {"number": _short(change.act.number or "-"), "ref": format_ref(change.act.ref), "index": change.act.index}
         yield say(f"api.check-{change.type}", **values) + _amended(amended.get(change.act.ref), say)
+        if suspects_of(reading.roster, change.act):
+            yield say("api.check-change-disputed", index=change.act.index)
     if len(counting) > _MOST_CHANGES:
         yield say("api.check-more", count=len(counting) - _MOST_CHANGES)
 

@@ -144,7 +144,9 @@ SCHEMAS: dict[str, Schema] = {
     "Act": thing(
         index=_INDEX, time=_TIME, recorded_on=_DATE, lag_days={"type": "integer"}, id=_DIGEST, ref=_REF, record=ref("Record"),
         signatures=listing(thing(keyid=_DIGEST, holder=nullable(_TEXT), position=nullable(_TEXT))), status=ref("Status"),
-        history=listing({"anyOf": [ref("Named"), ref("NamedOutside"), ref("Later")]}), documents=listing(ref("Document")),
+        history=listing({"anyOf": [ref("Named"), ref("NamedOutside"), ref("Later")]}),
+        history_more={**_COUNT, "description": "How many more later acts merely name this one: the first 200 are in `history`."},
+        documents=listing(ref("Document")),
         size=_SIZE, proof_url=_PATH, entry_url=_PATH, bundle_url=_PATH, page_url=_PATH,
     ),
     "FoundAct": thing(

@@ -10,20 +10,22 @@ The worst comes first. A later act that was itself annulled or corrected changes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ledger.records.refs import format_ref
-from ledger.records.replay import Act, Change, changes_to
+from ledger.records.replay import BINDING, Act, Change, changes_to
 from ledger.records.roster import Roster
-from web.site import Reading
+from web.site import PublishedActs, Reading
 
-__all__ = ["BROKEN", "STATES", "Say", "Standing", "Suspect", "change_json", "change_sentence", "head_json", "standing_json",
-           "standing_of"]  # fmt: skip
+__all__ = ["BROKEN", "MOST_NAMING", "STATES", "Say", "Standing", "Suspect", "change_json", "change_sentence", "head_json",
+           "standing_json", "standing_of", "suspects_of"]  # fmt: skip
 
 STATES = ("annulled", "revoked", "corrected", "disputed", "amended", "unchanged")
 BROKEN = ("annulled", "revoked", "corrected", "disputed")
+MOST_NAMING = 200
+_MARKS = ", ".join("?" * len(BINDING))
 _BY_TYPE = {"annuls": "annulled", "revokes": "revoked", "corrects": "corrected", "amends": "amended"}
 
 Say = Callable[..., str]
@@ -40,11 +42,16 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The ``state`` of an act at the published size, everything later that names it, oldest first, and suspect keys."""
+    """The ``state`` of an act at the published size, what later acts did to it, oldest first, and suspect keys.
+
+    ``changes`` holds every one that can matter for the state, and of those that merely name it (``follows``,
+    ``implements`` …) the first ``MOST_NAMING``; ``more`` counts the rest.
+    """
 
     state: str
     changes: tuple[Change, ...]
     suspects: tuple[Suspect, ...]
+    more: int = 0
 
     def that_count(self) -> list[Change]:
         """Return the changes that decide the state: not undone, the worst first."""
@@ -54,14 +61,42 @@ class Standing:
 
 def standing_of(reading: Reading, act: Act) -> Standing:
     """Return what became of ``act`` up to the published size."""
-    changes, suspects = tuple(changes_to(reading.acts, act.ref)), _suspects(reading.roster, act)
+    around = _Around(reading, act.ref)
+    changes, suspects = tuple(changes_to(around, act.ref)), suspects_of(reading.roster, act)
     found = {_BY_TYPE[one.type] for one in changes if one.type in _BY_TYPE and not one.undone}
     found |= {"disputed"} if suspects else set()
     state = next((one for one in STATES if one in found), "unchanged")
-    return Standing(state, changes, suspects)
+    return Standing(state, changes, suspects, around.more())
 
 
-def _suspects(roster: Roster, act: Act) -> tuple[Suspect, ...]:
+class _Around(PublishedActs):
+    """The acts that decide what others mean; of those that merely name ``ref``, as many as are shown."""
+
+    def __init__(self, reading: Reading, ref: str) -> None:
+        super().__init__(reading.store.connection, reading.size)
+        self.ref = ref
+
+    def relating_to(self, ref: str) -> Sequence[tuple[str, Act]]:
+        """Return (relation type, act) of those that name ``ref``, oldest first."""
+        found = self._naming(ref, "IN", -1)
+        if ref == self.ref:
+            found = sorted([*found, *self._naming(ref, "NOT IN", MOST_NAMING)], key=lambda one: (one[1], one[0]))
+        return [(kind, act) for kind, index in found if (act := self.by_index(index)) is not None]
+
+    def more(self) -> int:
+        """Return how many that name the act are not among them."""
+        query = f"SELECT count(*) FROM relations WHERE target = ? AND idx < ? AND type NOT IN ({_MARKS})"
+        count = self.connection.execute(query, (self.ref, self.size, *BINDING)).fetchone()[0]
+        return max(0, int(count) - MOST_NAMING)
+
+    def _naming(self, ref: str, among: str, most: int) -> list[tuple[str, int]]:
+        chosen = f"target = ? AND idx < ? AND type {among} ({_MARKS})"
+        query = f"SELECT type, idx FROM relations WHERE {chosen} ORDER BY idx, type LIMIT ?"
+        return list(self.connection.execute(query, (ref, self.size, *BINDING, most)).fetchall())
+
+
+def suspects_of(roster: Roster, act: Act) -> tuple[Suspect, ...]:
+    """Return the keys that signed ``act`` and are no longer trusted from before it on; none once it is reaffirmed."""
     if act.id in roster.reaffirmed:
         return ()
     found = []
@@ -100,7 +135,7 @@ def change_json(reading: Reading, change: Change) -> dict[str, Any]:
         "direction": "named_by",
         **head_json(change.act),
         "undone": change.undone,
-        "disputed": bool(_suspects(reading.roster, change.act)),
+        "disputed": bool(suspects_of(reading.roster, change.act)),
     }
 
 
