@@ -84,8 +84,9 @@ def test_the_same_act_again_is_answered_with_its_place(town: Town, client: Clien
 def test_one_act_a_hundred_times_at_once_is_one_act(town: Town, client: Client) -> None:
     """All are answered with the same place, and the inbox held it once or twice, not a hundred times."""
     body, content_type = form_of([town.act(b"%PDF-1.4 flood")])
-    request = ("POST", "/api/v1/acts", {"body": body, "headers": {"content-type": content_type}})
-    replies = client.ask_all([request] * 100)
+    said = {"body": body, "headers": {"content-type": content_type}}
+    requests = [("POST", "/api/v1/acts", {**said, "address": f"203.0.113.{n % 4}"}) for n in range(100)]
+    replies = client.ask_all(requests)
     assert {reply.status for reply in replies} == {201}
     assert len({reply.json["acts"][0]["index"] for reply in replies}) == 1
     inbox = Inbox(town.home)
@@ -216,7 +217,7 @@ def test_garbage_is_limited_by_address_and_good_acts_are_not(town: Town, client:
     """After a burst of refusals an address gets 429 with Retry-After; another address, and readers, go on."""
     body, content_type = form([("envelope", b"{}")])
     request = ("POST", "/api/v1/acts", {"body": body, "headers": {"content-type": content_type}})
-    replies = client.ask_all([request] * 70)
+    replies = client.ask_all([request] * 40) + client.ask_all([request] * 40)
     assert {reply.status for reply in replies} == {400}
     limited = client.ask(*request[:2], **request[2])
     assert limited.status == 429
@@ -251,6 +252,18 @@ def test_envelopes_in_memory_are_bounded(town: Town, client: Client, monkeypatch
     assert client.front.intake.held == 0
     assert client.submit(town.act(b"%PDF-1.4 small")).status == 201
     assert client.front.intake.held == 0
+
+
+def test_one_address_cannot_take_every_place(town: Town, client: Client) -> None:
+    """Of a hundred requests at once from one address some are told to come back, and another address is served meanwhile."""
+    body, content_type = form_of([town.act(b"%PDF-1.4 crowd")])
+    said = {"body": body, "headers": {"content-type": content_type}}
+    other, other_type = form_of([town.act(b"%PDF-1.4 other")])
+    crowd = [("POST", "/api/v1/acts", said)] * 120
+    alone = ("POST", "/api/v1/acts", {"body": other, "headers": {"content-type": other_type}, "address": "198.51.100.3"})
+    replies = client.ask_all([*crowd, alone])
+    assert replies[-1].status == 201
+    assert {reply.status for reply in replies[:-1]} == {201, 503}
 
 
 def test_a_full_waiting_room_answers_503(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,7 +125,7 @@ class Front:
         self.page_rate.take(whose(address))
         streamed = bool(_STREAMED.fullmatch(path))
         gate, bridge = (self.export_gate, self.exports) if streamed else (self.page_gate, self.pages)
-        with gate.enter():
+        with gate.enter(whose(address)):
             whole = await bridge(scope, send, address)
         if whole is not None:
             await self._send(scope, send, whole)
@@ -146,15 +146,16 @@ class Front:
     async def _take(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
         """Take a submission. What is malformed or wrongly signed costs its sender a token, what stands already a tenth."""
         lang = choose(_query_lang(scope), header(scope, b"accept-language"))
-        self.refusals.check(whose(address))
-        with self.intake_gate.enter():
+        sender = whose(address)
+        self.refusals.check(sender)
+        with self.intake_gate.enter(sender):
             try:
                 found = await self.intake(scope, receive, lang)
             except LedgerError as error:
-                if status_of(error) < 500:
-                    self.refusals.charge(whose(address), 1)
+                if status_of(error) < 500 and error.code != "body-cut":  # lines break; that is nobody's fault
+                    self.refusals.charge(sender, 1)
                 raise
-        self.refusals.charge(whose(address), found.cost)
+        self.refusals.charge(sender, found.cost)
         headers = [_JSON, ("Cache-Control", "no-store"), *found.headers, *_safe(scope)]
         await respond(send, found.status, encode(headers), dump(found.value))
 

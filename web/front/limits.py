@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 
 from ledger.errors import StoreError, UsageError
@@ -60,25 +60,27 @@ class Buckets:
 
 
 class Gate:
-    """At most ``most`` at once; whoever comes then is told to come back, and does not wait here."""
+    """At most ``most`` at once, half of them from one address; who comes then is told to come back, and does not wait here."""
 
     def __init__(self, most: int, *, retry_after: int = 2) -> None:
-        self.most, self.inside, self.retry_after = most, 0, retry_after
+        self.most, self.inside, self.retry_after = most, Counter[str](), retry_after
 
     @contextlib.contextmanager
-    def enter(self) -> Iterator[None]:
+    def enter(self, whose: str) -> Iterator[None]:
         """Be inside until the block ends.
 
         Raises:
             StoreError: ``busy``.
         """
-        if self.inside >= self.most:
+        if self.inside.total() >= self.most or self.inside[whose] > self.most // 2:
             raise StoreError("too much at once", code="busy", retry_after=self.retry_after)
-        self.inside += 1
+        self.inside[whose] += 1
         try:
             yield
         finally:
-            self.inside -= 1
+            self.inside[whose] -= 1
+            if not self.inside[whose]:
+                del self.inside[whose]
 
 
 def whose(address: str) -> str:
