@@ -78,7 +78,8 @@ class Sequencer:
                 check_clock(self.clock.now(), self.tip.time)
             check_no_rollback(self.home)
             flush(self.home, self.keys, self.clock.now())
-            self.catch_up()
+            if not self.inbox.pending(1):
+                self.catch_up()
         self.tidy()
 
     def step(self, limit: int = BATCH) -> int:
