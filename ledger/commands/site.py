@@ -270,9 +270,10 @@ class SiteLedger:
         pin = load_pin(self._base.pin.folder)
         if pin.note is None:
             return
+        seen = self._view(pin.note)
         for note in dict.fromkeys(parse_proof(one).checkpoint for one in proofs):
             try:
-                promised, seen = self._view(note), self._view(pin.note)
+                promised = self._view(note)
                 older, newer = sorted((promised, seen), key=lambda one: one.size)
                 check_growth(older.checkpoint, newer)
             except FetchError as error:

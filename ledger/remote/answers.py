@@ -121,7 +121,7 @@ def refusal(client: Client, reply: Reply, *, sent: bool = False) -> LedgerError:
     if sent and 400 <= reply.status < 500 and said:
         return AdmissionError(reasons or [Reason(_code(said.get("error")), "", {"sentence": _sentence(said)})])
     values: dict[str, object] = {"where": client.url, "status": reply.status, "said": _sentence(said)}
-    return FetchError(f"HTTP {reply.status}", code="site-says", **values)
+    return FetchError(f"HTTP {reply.status}", code="site-says", told=_code(said.get("error")), **values)
 
 
 def value_of(client: Client, reply: Reply) -> Any:

@@ -152,7 +152,11 @@ class RemoteActs:
         return dict(found[0][1].data) if found else None
 
     def _numbered(self, folded: str) -> list[Act]:
-        return [act for act, _ in self._all("number", folded, lambda act, _: _folded(act) == folded)]
+        """Return the acts under a folded number; the site folds what it is asked, and may know more spellings as one."""
+        if not folded:
+            return []
+        found = self._all("number", _spelling(folded), lambda act, _: act.number is not None)
+        return [act for act, _ in found if _folded(act) == folded]
 
     def _one(self, name: str, value: str, asked: Callable[[Act, Record], bool]) -> Act | None:
         found = self._all(name, value, asked)
@@ -171,7 +175,16 @@ class RemoteActs:
         return found
 
     def _ask(self, keys: Sequence[Key]) -> None:
-        found = found_acts(self.client, ask(self.client, "find", keys), keys)
+        """Ask for keys in one request, or in two where the answer would be too large."""
+        try:
+            found = found_acts(self.client, ask(self.client, "find", keys), keys)
+        except FetchError as error:
+            too_much = error.values.get("told") == "find-too-much" or error.values.get("status") in (413, 414, 431)
+            if len(keys) == 1 or not too_much:
+                raise
+            self._ask(keys[: len(keys) // 2])
+            self._ask(keys[len(keys) // 2 :])
+            return
         with self._lock:
             self._found.update(found)
 
@@ -214,6 +227,11 @@ def _requests(keys: Sequence[Key]) -> Iterator[list[Key]]:
         size += length
     if group:
         yield group
+
+
+def _spelling(folded: str) -> str:
+    """Return a number that folds to ``folded``; that is not always ``folded`` itself (``no:5`` once more is ``5``)."""
+    return next((one for one in (folded, f"nomor {folded}") if fold_number(one) == folded), folded)
 
 
 def _folded(act: Act) -> str | None:

@@ -23,6 +23,7 @@ from ledger.publisher.handover import Outcome, Submission, hand_over
 from ledger.publisher.home import Home
 from ledger.publisher.state import fate_of, open_state, published_size
 from ledger.records.envelope import load_envelope
+from ledger.records.numbers import fold_number
 from ledger.words import say_reason
 from tests.publisher.town import no_passphrase
 
@@ -71,7 +72,7 @@ class Site:
         self.home, self.keys = home, keys
         self.asked, self.lies = list[Request](), list[Lie]()
         self._lock, self._folder = threading.Lock(), tempfile.TemporaryDirectory()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
@@ -135,7 +136,7 @@ class Site:
                     "id": lambda v: [state.index.by_id(v)],
                     "document": state.index.by_document,
                     "names": lambda v: {act.id: act for _, act in state.index.relating_to(v)}.values(),
-                    "number": lambda v: [act for act in state.index.all() if act.number_key and act.number_key[2] == v],
+                    "number": lambda v: [act for act in state.index.all() if act.number_key and act.number_key[2] == fold_number(v)],
                 }
                 rows = [one for one in acts[name](value) if one is not None]
                 found[f"{name}={value}"] = [
@@ -206,6 +207,11 @@ class Site:
                 self.wfile.write(answer.body)
 
         return Handler
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of clients that were killed."""
 
 
 def _told(outcome: Outcome) -> dict[str, Any]:

@@ -66,6 +66,38 @@ def test_a_question_is_asked_once(town: Town, site: Site, client: Client) -> Non
     assert len(site.asked) == before
 
 
+@pytest.mark.parametrize("number", ["No no:5", ".5", "no. NO 7/8", "No.", "ﬃ Ⅷ – 5", "ẞ/5", "5"])
+def test_every_number_is_found_under_its_own_folding(town: Town, client: Client, number: str) -> None:
+    """Folding twice is not folding once; what is asked leads to the same acts as in the index of the home."""
+    town.published(b"%PDF one", number=number)
+    town.published(b"%PDF two", number="5", title="Lain") if number != "5" else None
+    acts = RemoteActs(client)
+    with open_state(town.home) as here:
+        for act in here.index.all():
+            found = acts.by_number(act.number_key)  # type: ignore[arg-type]
+            assert found == ([] if number == "No." and act.number == number else here.index.by_number(act.number_key))  # type: ignore[arg-type]
+            assert acts.by_office_number("hukum", str(act.number)) == found
+
+
+def test_an_answer_that_would_be_too_large_is_asked_for_in_parts(town: Town, site: Site, client: Client) -> None:
+    """One question that is too much alone is told."""
+    refs = [str(town.published(b"%%PDF %d" % n).ref) for n in range(5)]
+
+    def small(request: Request) -> Answer | None:
+        too_much = request.path == "/api/v1/find" and len(request.query) > 2
+        return Answer.json(400, {"error": "find-too-much", "sentence": "S"}) if too_much else None
+
+    site.lies.append(small)
+    acts = RemoteActs(client)
+    acts.prefetch([("ref", ref) for ref in refs])
+    asked = len(site.asked)
+    assert all(acts.by_ref(ref) for ref in refs)
+    assert len(site.asked) == asked
+    site.once(Answer(414), "GET", "/api/v1/find")
+    with pytest.raises(FetchError):
+        acts.by_ref(draw_ref())
+
+
 def lie(site: Site, path: str, change: Any) -> None:
     """Change the true JSON answer at ``path``."""
 
@@ -115,11 +147,12 @@ def test_an_act_that_was_not_asked_for_is_refused(town: Town, site: Site, client
     acts = RemoteActs(client)
     for ask in (
         lambda: acts.by_ref(draw_ref()), lambda: acts.by_id("0" * 64), lambda: acts.by_document("0" * 64),
-        lambda: acts.relating_to(draw_ref()), lambda: acts.by_office_number("hukum", "99"), lambda: acts.body(draw_ref()),
+        lambda: acts.relating_to(draw_ref()), lambda: acts.body(draw_ref()),
     ):  # fmt: skip
         with pytest.raises(FetchError) as failed:
             ask()
         assert failed.value.code == "site-nonsense"
+    assert acts.by_office_number("hukum", "99") == []
 
 
 def _serve_roster(site: Site, lines: list[bytes]) -> None:
