@@ -62,4 +62,4 @@ def _acts_of_number(typed: str) -> list[Act]:
 
 
 def _not_found(why: str, typed: str) -> tuple[str, int]:
-    return page("not-found.html", why=why, typed=typed[:_LONGEST], noindex=True), 404
+    return page("not-found.html", why=why, typed=typed[:_LONGEST], noindex=True, own_search=True), 404
