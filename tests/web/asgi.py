@@ -14,6 +14,7 @@ from ledger.publisher.handover import Submission, sequence_once
 from ledger.publisher.home import Home
 from ledger.records.envelope import Envelope, dump_envelope
 from tests.publisher.town import no_passphrase
+from tests.web.api_ledger import described, holds
 from web.front.asgi import Front, create_front
 
 __all__ = ["Client", "Reply", "form", "form_of"]
@@ -103,7 +104,18 @@ class Client:
         started = next(one for one in sent if one["type"] == "http.response.start")
         whole = b"".join(one.get("body", b"") for one in sent if one["type"] == "http.response.body")
         found = {name.decode().lower(): value.decode() for name, value in started["headers"]}
-        return Reply(started["status"], found, whole)
+        reply = Reply(started["status"], found, whole)
+        if (method, path) == ("POST", "/api/v1/acts"):
+            _check_description(reply)
+        return reply
+
+
+def _check_description(reply: Reply) -> None:
+    """Hold an answer to a submission against the OpenAPI document."""
+    described_answers = described()["paths"]["/api/v1/acts"]["post"]["responses"]
+    assert str(reply.status) in described_answers, (reply.status, reply.body[:500])
+    name = {201: "Submitted", 202: "Submitted", 422: "Refused" if b'"acts"' in reply.body else "Error"}.get(reply.status, "Error")
+    holds({"$ref": f"#/components/schemas/{name}"}, reply.json)
 
 
 async def _pieces(pieces: list[bytes], pause: float, breaks: bool) -> AsyncIterator[dict[str, Any]]:

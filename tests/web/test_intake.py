@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ledger.publisher.inbox import Inbox
 from ledger.publisher.state import fate_of
@@ -17,6 +19,7 @@ from ledger.tlog.policy import parse_policy
 from ledger.tlog.proof import parse_proof
 from tests.publisher.town import Town
 from tests.web.asgi import Client, Reply, form, form_of
+from web.front.limits import Buckets
 
 
 @pytest.fixture
@@ -301,3 +304,42 @@ def test_roster_events_are_taken_too(town: Town, client: Client) -> None:
     assert reply.json["acts"][0]["ref"] is None
     forged = [town.signed(one, [town.key("stranger")]) for one in town.roster_envelopes({"event": "office", "id": "x", "name": "X"}, signers=[])]
     assert client.submit(*forged).status == 422
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["envelope", "document", "other", ""]), st.binary(max_size=200)), max_size=5),
+    st.binary(max_size=60),
+    st.sampled_from(["multipart/form-data; boundary=b", "application/json", "multipart/form-data", "text/html", ""]),
+    st.booleans(),
+)
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+def test_no_body_ends_in_a_5xx(client: Client, parts: list[tuple[str, bytes]], noise: bytes, content_type: str, well: bool) -> None:
+    """Whatever is sent: a described 4xx with a sentence, and nothing is kept (``Client`` compares with the description)."""
+    client.front.refusals = Buckets(1000, 1000)
+    body, right_type = form(parts)
+    cut = len(noise) * len(body) // 60
+    body, content_type = (body[:cut] + noise + body[cut:], right_type) if well else (body + noise, content_type)
+    reply = client.ask("POST", "/api/v1/acts", body=body, headers={"content-type": content_type})
+    assert 400 <= reply.status < 500
+    assert os.listdir(client.home.staging) == []
+
+
+@given(st.data())
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+def test_no_changed_envelope_is_taken(town: Town, client: Client, data: st.DataObject) -> None:
+    """One byte of a signed envelope changed, put in or left out: refused, whatever it is."""
+    client.front.refusals = Buckets(1000, 1000)
+    envelope = bytearray(dump_envelope(town.act(b"%PDF-1.4 mutated").envelope))
+    place = data.draw(st.integers(0, len(envelope) - 1))
+    how, byte = data.draw(st.sampled_from(["change", "insert", "drop"])), data.draw(st.integers(0, 255))
+    if how == "change":
+        if envelope[place] == byte:
+            return
+        envelope[place] = byte
+    elif how == "insert":
+        envelope.insert(place, byte)
+    else:
+        del envelope[place]
+    body, content_type = form([("envelope", bytes(envelope)), ("document", b"%PDF-1.4 mutated")])
+    reply = client.ask("POST", "/api/v1/acts", body=body, headers={"content-type": content_type})
+    assert 400 <= reply.status < 500, (how, place, byte)
