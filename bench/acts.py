@@ -17,11 +17,13 @@ import orjson
 
 from ledger.catalog.feeding import Feed, Feeder
 from ledger.catalog.rows import row_of, texts_of, wholes_of
+from ledger.durable import write_files
 from ledger.keyfile import load_log_keys
 from ledger.publisher.schema import INDEX_SCHEMA
 from ledger.publisher.sequencer import tip_of
 from ledger.publisher.signing import sign_head
 from ledger.publisher.store import Store
+from ledger.publisher.tiles import hash_tile_files
 from ledger.records.entry import Entry, dump_entry, format_time, parse_time
 from ledger.records.envelope import Envelope, Signature
 from ledger.records.record import RECORD_TYPE, Record
@@ -98,6 +100,7 @@ def fill(town: Town, count: int, seed: int = 1) -> None:
                         feeds.append(_feed(record, roster, index, format_time(time)))
                 frontier = frontier.extend(leaves)
                 feeder.add(feeds, start=start, size=end, leaf=prev)
+                feeder.seal()
         finally:
             feeder.close()
         for statement in INDEX_SCHEMA.split(";"):
@@ -106,8 +109,10 @@ def fill(town: Town, count: int, seed: int = 1) -> None:
         with transaction(connection):
             connection.execute("INSERT INTO heads VALUES (?, ?, ?)", (size + count, frontier.root(), format_time(time)))
     sign_head(town.home, [load_log_keys(one, None) for one in town.home.log_keys], time)
-    with Store(town.home) as store, transaction(store.connection):
-        store.connection.execute("INSERT INTO published VALUES (?, ?)", (size + count, format_time(time)))
+    with Store(town.home) as store:
+        write_files(hash_tile_files(store, size, size + count), once=False)
+        with transaction(store.connection):
+            store.connection.execute("INSERT INTO published VALUES (?, ?)", (size + count, format_time(time)))
 
 
 def _events() -> Iterator[dict[str, Any]]:

@@ -31,7 +31,7 @@ from ledger.sqlite import driver
 __all__ = ["Catalog", "Page", "Row", "mark_hits"]
 
 _BATCH = 500
-_PATIENCE = 3.0
+_PATIENCE, _SOON = 3.0, 2000
 _ROWS = """
 SELECT a.idx, a.time, a.id, a.ref, kind.value, form.value, office.value, a.number, a.title, a.signed_on, a.currency, a.value,
   supplier.value, method.value, a.documents
@@ -131,13 +131,13 @@ class Catalog:
     def _reaching(self, size: int) -> Iterator[Finder]:
         """Open a snapshot of exactly ``size`` entries; one that was published this moment is waited for."""
         deadline = time.monotonic() + _PATIENCE
-        while self.size < size:
-            if time.monotonic() > deadline:
-                raise StoreError(f"the catalogue does not reach {size}", code="catalogue-behind", size=size, known=self.size)
+        while (known := self.size) < size:
+            if size - known > _SOON or time.monotonic() > deadline:
+                raise StoreError(f"the catalogue reaches {known} of {size}", code="catalogue-behind", size=size, known=known)
             time.sleep(0.02)
         with self._snapshot() as finder:
             if finder is None or finder.size < size:
-                raise StoreError(f"the catalogue does not reach {size}", code="catalogue-behind", size=size, known=0)
+                raise StoreError(f"the catalogue is gone, {size} were asked", code="catalogue-behind", size=size, known=0)
             yield Finder(finder.connection, size, finder.utc_seconds, finder.columns)
 
     @contextmanager

@@ -6,6 +6,7 @@ entries below the published size only, and tells up to which entry the catalogue
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.catalog.bits import BLOCK
-from ledger.catalog.blocks import SAMPLED, seal_block, sealed_blocks
+from ledger.catalog.blocks import SAMPLED, seal_some, sealed_blocks
 from ledger.catalog.folding import ALL, VALUED, terms_of
 from ledger.catalog.rows import Row, amount_key
 from ledger.catalog.schema import create, meta, open_existing, set_meta
@@ -100,9 +101,16 @@ class Feeder:
             self._add_terms(acts, terms)
             set_meta(self.connection, "size", str(size))
             set_meta(self.connection, "leaf", leaf)
-        for block in range(sealed_blocks(self.connection), size // BLOCK):
+
+    def seal(self, until: float | None = None) -> bool:
+        """Write bitmaps for blocks that are full, as far as the monotonic time ``until`` allows; tell whether all are done."""
+        while (block := sealed_blocks(self.connection)) < self.size // BLOCK:
+            if until is not None and time.monotonic() > until:
+                return False
             with transaction(self.connection):
-                seal_block(self.connection, block)
+                after = seal_some(self.connection, block, meta(self.connection, "sealed"))
+                set_meta(self.connection, "sealed", after or "")
+        return True
 
     def withdraw(self, hashes: Iterable[str]) -> int:
         """Take the texts of withdrawn documents out, as if they had never been there; return how many there were."""

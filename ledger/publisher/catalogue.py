@@ -32,30 +32,24 @@ _BATCH = 1000
 
 
 def keep_catalogue(home: Home, seconds: float = 0.25) -> bool:
-    """Bring the catalogue up to date as far as ``seconds`` allow; tell whether there is nothing left that could be done now."""
+    """Bring the catalogue up to date, one batch at least and then as far as ``seconds`` allow.
+
+    Tells whether nothing is left that could be done now; after a fault nothing is.
+    """
     try:
-        with Store(home, read_only=True) as store:
-            published = store.published_size()
-        return update_catalogue(home, until=time.monotonic() + seconds) >= published
+        return _mended(home, time.monotonic() + seconds)[1]
     except (LedgerError, OSError, ValueError, driver().Error) as error:
         print(f"catalogue: {error}", file=sys.stderr)  # noqa: T201  # an operator's line, as the sequencer's own
         return True
 
 
-def update_catalogue(home: Home, *, until: float | None = None, progress: Callable[[int, int], None] | None = None) -> int:
-    """Bring the catalogue up to the published size, or as far as the monotonic time ``until`` allows; return its size.
-
-    At least one batch is fed. A damaged catalogue is made anew, once.
+def update_catalogue(home: Home) -> int:
+    """Bring the catalogue up to the published size, which is returned; a damaged one is made anew.
 
     Raises:
         LedgerError: the disk refuses, or entries cannot be read.
     """
-    try:
-        return _update(home, until, progress)
-    except (LedgerError, driver().Error) as error:
-        if not is_damage(error):
-            raise
-    return _update(home, until, progress, anew=True)
+    return _mended(home, None)[0]
 
 
 def rebuild_catalogue(home: Home, progress: Callable[[int, int], None] | None = None) -> int:
@@ -64,7 +58,7 @@ def rebuild_catalogue(home: Home, progress: Callable[[int, int], None] | None = 
     Raises:
         LedgerError: the disk refuses, or entries cannot be read.
     """
-    return _update(home, None, progress, anew=True)
+    return _update(home, None, progress, anew=True)[0]
 
 
 def check_catalogue(home: Home, store: Store) -> Iterator[tuple[str, dict[str, object]]]:
@@ -115,13 +109,23 @@ def _count(connection: Any, query: str, *values: object) -> int:
     return int(connection.execute(query, values).fetchone()[0])
 
 
+def _mended(home: Home, until: float | None) -> tuple[int, bool]:
+    try:
+        return _update(home, until)
+    except (LedgerError, driver().Error) as error:
+        if not is_damage(error):
+            raise
+    return _update(home, until, anew=True)
+
+
 def _update(
-    home: Home, until: float | None, progress: Callable[[int, int], None] | None, *, anew: bool = False
-) -> int:
+    home: Home, until: float | None, progress: Callable[[int, int], None] | None = None, *, anew: bool = False
+) -> tuple[int, bool]:
+    """Return up to where the catalogue reaches when the monotonic time ``until`` is over, and whether that is all."""
     with Store(home, read_only=True) as store:
         size = store.published_size()
         if not size:
-            return 0
+            return 0, True
         roster = store.roster(size)
         feeder = Feeder(home.search_db, founding=home.founding, utc_offset=roster.utc_offset)
         try:
@@ -144,24 +148,26 @@ def _withdraw(feeder: Feeder, roster: Roster) -> None:
         feeder.withdraw(roster.withdrawn)
 
 
-def _feed(store: Store, feeder: Feeder, size: int, until: float | None, progress: Callable[[int, int], None]) -> int:
+def _feed(
+    store: Store, feeder: Feeder, size: int, until: float | None, progress: Callable[[int, int], None]
+) -> tuple[int, bool]:
     start = feeder.size
-    roster, withdrawn = store.roster(start), store.roster(size).withdrawn
-    while start < size:
+    roster, withdrawn = store.roster(start), set(store.roster(size).withdrawn)
+    while True:
         end = min(size, start + _BATCH)
         acts = []
         for index, data in enumerate(store.entries(start, end), start):
             entry = parse_entry(data)
             if entry.envelope.payload_type == RECORD_TYPE:
-                acts.append(_act(store.home, roster, entry, index, set(withdrawn)))
+                acts.append(_act(store.home, roster, entry, index, withdrawn))
             else:
                 roster = apply_roster(roster, entry.envelope, index=index)
-        feeder.add(acts, start=start, size=end, leaf=store.leaves(end - 1, end)[0].hex())
-        start = end
+        if start < end:
+            feeder.add(acts, start=start, size=end, leaf=store.leaves(end - 1, end)[0].hex())
+        start, sealed = end, feeder.seal(until)
         progress(end, size)
-        if until is not None and time.monotonic() > until:
-            break
-    return start
+        if start == size or not sealed or (until is not None and time.monotonic() > until):
+            return start, sealed and start == size
 
 
 def _act(home: Home, roster: Roster, entry: Entry, index: int, withdrawn: set[str]) -> Feed:

@@ -85,6 +85,7 @@ def fill(path: Path, acts: Sequence[Feed], size: int, *, batch: int = 40) -> Cat
     for start in range(feeder.size, size, batch):
         end = min(size, start + batch)
         feeder.add([act for act in acts if start <= act.row.index < end], start=start, size=end, leaf=f"{end:064x}")
+    feeder.seal()
     feeder.close()
     return Catalog(path)
 

@@ -115,7 +115,7 @@ class Dying:
 
 
 def _deaths() -> Iterator[tuple[int, bool]]:
-    yield from ((at, after) for at in (*range(1, 40), 60, 80, 120, 200) for after in (False, True))
+    yield from ((at, after) for at in (*range(1, 40), 60, 80, 120, 200, 230, 260, 300, 400) for after in (False, True))
 
 
 def test_a_process_that_ends_anywhere_leaves_whole_batches(path: Path, tmp_path: Path) -> None:
@@ -136,6 +136,7 @@ def test_a_process_that_ends_anywhere_leaves_whole_batches(path: Path, tmp_path:
         feeder.connection = Dying(real, at, after=after)
         try:
             feeder.add(second, start=start, size=129, leaf="1" * 64)
+            feeder.seal()
             feeder.withdraw([SECRET[0]])
         except Stop:
             pass
@@ -148,8 +149,7 @@ def _rest(path: Path, acts: list[feeding.Feed], start: int) -> None:
     feeder = Feeder(path, **FACTS)
     if feeder.size == start:
         feeder.add(acts, start=start, size=129, leaf="1" * 64)
-    else:
-        feeder.add([], start=129, size=129, leaf="1" * 64)  # seals what was not sealed
+    feeder.seal()
     feeder.withdraw([SECRET[0]])
     feeder.close()
 
