@@ -15,7 +15,6 @@ import functools
 import re
 from dataclasses import dataclass
 
-from ledger.records.entry import parse_time
 from ledger.records.refs import format_ref
 from ledger.records.shapes import date_of
 from ledger.words import say
@@ -105,4 +104,4 @@ def _months(lang: str) -> list[str]:
 def _local(text: str, utc_offset: str) -> datetime.datetime:
     sign = -1 if utc_offset[0] == "-" else 1
     offset = datetime.timedelta(hours=int(utc_offset[1:3]), minutes=int(utc_offset[4:6])) * sign
-    return datetime.datetime.fromtimestamp(parse_time(text), datetime.UTC) + offset
+    return datetime.datetime.fromisoformat(text) + offset

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Blueprint, Response, g, make_response
 
 from ledger.desk.labels import label_svg
-from ledger.errors import UsageError
+from ledger.errors import StoreError, UsageError
 from ledger.records.entry import Entry, local_date
 from ledger.records.record import Record
 from ledger.records.replay import Act
@@ -92,7 +92,8 @@ def _act(index: int, entry: Entry, record: Record) -> Response:
         standing=standing, changes=_in_effect(became), became=became, acted=acted,
         effects=[one for one in acted if one.type in _EFFECTS], reaffirmed=record.id in roster.reaffirmed,
         leading=leading_fields(data, say, show), others=other_fields(data, say, show), positions=positions_of(data, say),
-        claims=[name for name in _CLAIMS if name in data], documents=_documents(data), co_recorded=first_co_recorded(reading, index),
+        claims=[name for name in _CLAIMS if name in data], documents=_documents(data),
+        co_recorded=first_co_recorded(reading, index),
         picture=picture_of(reading, index), permalink=f"{(reading.home.url or '').rstrip('/')}/r/{record.ref}",
         up_to=reading.head.time, noindex=quiet,
     )  # fmt: skip
@@ -104,7 +105,8 @@ def _act(index: int, entry: Entry, record: Record) -> Response:
 
 def _known(index: int) -> Act:
     act = reading.acts.by_index(index)
-    assert act is not None, "a published record stands in the index"
+    if act is None:
+        raise StoreError(f"entry {index} is not in the index", code="entries-missing", start=index, end=index + 1)
     return act
 
 

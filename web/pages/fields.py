@@ -42,12 +42,12 @@ _ONE_LINE = ("supplier", "applicant")  # a legal person's number stands further 
 
 # In which order the other fields are told.
 _ORDER = (
-    "subjects", "subject", "abstract", "legal_basis", "proposer", "gazette", "action", "positions", "people_count", "names", "parties",
-    "permit_type", "applicant", "location", "business_id", "fee", "conditions", "value", "supplier", "changes", "sequence", "reason",
-    "method", "category", "appointment_reason", "pricing", "ceiling", "owner_estimate", "funding", "budget_year", "plan_codes",
-    "procurement_code", "award_number", "registered_bidders", "priced_bids", "place", "requested_on", "issued_on",
-    "service_standard_days", "promulgated_on", "effective_on", "start_on", "end_on", "starts_on", "duration_days", "ends_on", "stage",
-    "percent", "accepted_value", "delay_days", "penalty",
+    "subjects", "subject", "abstract", "legal_basis", "proposer", "gazette", "action", "positions", "people_count",
+    "names", "parties", "permit_type", "applicant", "location", "business_id", "fee", "conditions", "value", "supplier",
+    "changes", "sequence", "reason", "method", "category", "appointment_reason", "pricing", "ceiling", "owner_estimate",
+    "funding", "budget_year", "plan_codes", "procurement_code", "award_number", "registered_bidders", "priced_bids",
+    "place", "requested_on", "issued_on", "service_standard_days", "promulgated_on", "effective_on", "start_on",
+    "end_on", "starts_on", "duration_days", "ends_on", "stage", "percent", "accepted_value", "delay_days", "penalty",
 )  # fmt: skip
 _AMOUNT = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]{1,2})?", re.ASCII)
 

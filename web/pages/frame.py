@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from flask import g, render_template, request
+from markupsafe import Markup, escape
 
 from ledger.words import LANGUAGES, say
 from web.present import Present
@@ -51,11 +52,11 @@ def page(template: str, *, unread: bool = False, **values: Any) -> str:
     """Return a rendered page; ``unread`` leaves the ledger's own facts out, for when it cannot be read."""
     from web.app import reading
 
-    ledger = None if unread else facts_of(reading)
+    ledger, chosen = None if unread else facts_of(reading), _chosen()
     offset = "+00:00" if unread else reading.roster.utc_offset
-    shared = {"lang": g.lang, "say": say_of(g.lang), "show": Present(g.lang, offset), "ledger": ledger, "url": url, "here": here}
-    frame = {"navigation": NAVIGATION, "languages": LANGUAGES, "chosen": _chosen(), "current": request.path.split("/")[1]}
-    return render_template(template, **shared, **frame, **values)
+    shared = {"lang": g.lang, "say": _markup_of(g.lang), "show": Present(g.lang, offset), "ledger": ledger, "here": here}
+    frame = {"navigation": NAVIGATION, "languages": LANGUAGES, "chosen": chosen, "current": request.path.split("/")[1]}
+    return render_template(template, **shared, **frame, url=functools.partial(_address, chosen), **values)
 
 
 def _chosen() -> str | None:
@@ -78,14 +79,29 @@ def say_of(lang: str) -> Callable[..., str]:
     return speak
 
 
-def url(path: str, pairs: Iterable[tuple[str, object]] = (), **more: object) -> str:
+@functools.cache
+def _markup_of(lang: str) -> Callable[..., str]:
+    """Return the glossary for templates: a sentence without values is escaped once and for all."""
+    speak = say_of(lang)
+
+    @functools.cache
+    def plain(key: str) -> Markup:
+        return escape(speak(key))
+
+    def mark(key: str, /, **values: object) -> str:
+        return speak(key, **values) if values else plain(key)
+
+    return mark
+
+
+def url(path: str, pairs: Iterable[tuple[str, object]] = ()) -> str:
     """Return the address of a page; a language that the reader has chosen by hand (``?lang=``) goes along."""
-    wanted = [*pairs, *more.items()]
-    chosen = _chosen()
-    if chosen:
-        wanted.append(("lang", chosen))
-    query = urlencode([(name, str(value)) for name, value in wanted])
-    return quote(path, safe="/") + (f"?{query}" if query else "")
+    return _address(_chosen(), path, pairs)
+
+
+def _address(chosen: str | None, path: str, pairs: Iterable[tuple[str, object]] = ()) -> str:
+    query = urlencode([(name, str(value)) for name, value in (*pairs, *((("lang", chosen),) if chosen else ()))])
+    return f"{quote(path, safe='/')}?{query}" if query else quote(path, safe="/")
 
 
 def here(lang: str | None = None) -> str:

@@ -1,10 +1,10 @@
-r"""An act's proof as a picture: from the entry's own code, level by level, to the code that the ledger has signed.
+"""An act's proof as a picture: from the entry's own code, level by level, to the code that the ledger has signed.
 
-    signed code              [ 9c01… ]
-                             /       \
-    one level up      [ 4e77… ]   [ 03aa… ]     on each level: ours, and the one beside it that the proof names
-                                  /       \
-    this entry              [ 7d20… ]  [ b1f3… ]
+    the signed code                  cd764d3f…
+    on each level               366cfd4a…   80d6bb6f…     ours, and the one beside it that the proof names
+    this entry                  2ab391f1…   aefe3ff0…
+
+Everything is computed again from the entry's bytes and the proof; that it arrives elsewhere is said aloud.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _WIDTH, _BOX, _HIGH, _ROW = 320, 146, 30, 54
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One level of the path, hashes in hex: ``ours`` as computed so far, ``beside`` from the proof, which is on the ``left`` or not."""
+    """One level of the path, hashes in hex: ``ours`` as computed so far, ``beside`` from the proof, on the ``left`` or not."""
 
     ours: str
     beside: str

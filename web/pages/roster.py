@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,10 +63,11 @@ def roster() -> str:
     known = reading.roster
     today = local_date(format_time(int(time.time())), known.utc_offset)
     decisions = kept("decisions", reading, lambda: decisions_of(reading))
-    rules = {"rules": known.rules.values(), "competences": sorted(known.competences)}
     return page(
-        "roster.html", roster=known, names=Names(known), keys=keys_of(known, today), offices=offices_of(known), decisions=decisions, **rules
-    )
+        "roster.html",
+        roster=known, names=Names(known), keys=keys_of(known, today), offices=offices_of(known), decisions=decisions,
+        rules=known.rules.values(), competences=sorted(known.competences),
+    )  # fmt: skip
 
 
 def show_decision(index: int, entry: Entry) -> str:
@@ -75,9 +76,8 @@ def show_decision(index: int, entry: Entry) -> str:
     say, show, names = say_of(g.lang), Present(g.lang, reading.roster.utc_offset), Names(reading.roster)
     events = [event_sentence(one, names, say, show) for one in data["events"]]
     signers = [(one.keyid, one.keyid in reading.roster.authority) for one in entry.envelope.signatures]
-    return page(
-        "decision.html", index=index, entry=entry, data=data, events=events, signers=signers, names=names, picture=picture_of(reading, index)
-    )
+    shown = {"data": data, "events": events, "signers": signers, "names": names}
+    return page("decision.html", index=index, entry=entry, picture=picture_of(reading, index), **shown)
 
 
 def decisions_of(reading: Reading) -> list[Decision]:
@@ -165,8 +165,8 @@ def _rule(event: dict[str, Any], names: Names, say: Say, show: Present) -> dict[
 
 def _series(event: dict[str, Any], names: Names, say: Say, show: Present) -> dict[str, object]:
     return {
-        "id": event["id"], "office": names.office(event["office"]), "forms": names.forms(event["forms"]), "pattern": event["pattern"],
-        "resets": say(f"page.resets-{event['resets']}"), "date": show.date(event["complete_from"]),
+        "id": event["id"], "office": names.office(event["office"]), "forms": names.forms(event["forms"]),
+        "pattern": event["pattern"], "resets": say(f"page.resets-{event['resets']}"), "date": show.date(event["complete_from"]),
     }  # fmt: skip
 
 
@@ -178,7 +178,7 @@ def _withdraw(event: dict[str, Any], names: Names, say: Say, show: Present) -> d
     return {"sha256": event["sha256"][:16], "law": event["law"], "reason": event["reason"]}
 
 
-_VALUES = {
+_VALUES: dict[str, Callable[[dict[str, Any], Names, Say, Present], dict[str, object]]] = {
     "founding": _founding,
     "office": _office,
     "form": _form,

@@ -46,9 +46,10 @@ def _listed(reading: Reading, row: Row, q: str, touched: bool) -> Listed:
 
 
 def _bare(act: Act) -> Row:
-    nothing = {"currency": None, "value": None, "supplier": None, "method": None}
-    known = {name: getattr(act, name) for name in ("index", "time", "id", "ref", "kind", "form", "office", "number", "title")}
-    return Row(**known, signed_on=act.signed_on, recorded_on=act.time[:10], lag_days=0, documents=0, **nothing)
+    return Row(
+        act.index, act.time, act.time[:10], act.id, act.ref, act.kind, act.form, act.office, act.number, act.title, act.signed_on,
+        lag_days=0, currency=None, value=None, supplier=None, method=None, documents=0,
+    )  # fmt: skip
 
 
 def _touched(reading: Reading, refs: Sequence[str]) -> set[str]:

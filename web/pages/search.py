@@ -61,7 +61,8 @@ def records() -> str:
         wanted=wanted, found=found, names=names, own_search=True, sorts=SORTS,
         rows=rows_of(reading, [row for row in found.rows if row.index < reading.size], wanted.q),
         chips=_chips(wanted, say, names), facets=_facets(wanted, found.facets, say, names), exact=_exact(wanted.q),
-        exports={one: _export(one, wanted) for one in EXPORTS}, number=number, pages=_pages(wanted, number, found.count, found.exact),
+        exports={one: _export(one, wanted) for one in EXPORTS}, number=number,
+        pages=_pages(wanted, number, found.count, found.exact),
         reach=min(reading.catalog.size, reading.size), noindex=bool(wanted.pairs()) or number > 1,
     )  # fmt: skip
 
@@ -87,9 +88,10 @@ def _exact(q: str) -> Act | None:
 
 def _label(name: str, value: str, say: Say, names: Names) -> str:
     """Return a facet's value in words."""
-    named = {"office": names.office, "form": names.form, "method": lambda one: shown_method(one, say)}
-    if name in named:
-        return named[name](value)
+    if name == "method":
+        return shown_method(value, say)
+    if name in ("office", "form"):
+        return names.office(value) if name == "office" else names.form(value)
     return say(f"page.kind-{value}") if name == "kind" else value
 
 
