@@ -32,7 +32,7 @@ _CONNECT, _READ, _WHOLE = 10.0, 60.0, 600.0
 _CONNECTIONS = 4
 _LATER = (429, 503)
 _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
-_MOST_TRIES = 4  # where there is no answer at all
+_MOST_TRIES = 5  # where there is no answer at all
 
 Query = Sequence[tuple[str, str]]
 

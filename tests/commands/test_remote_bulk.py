@@ -115,25 +115,3 @@ def test_a_site_that_fails_in_the_middle_loses_nothing(bening: Bening, site: Sit
     found = run(bening, "rows.jsonl", "--yes")
     assert found["counts"] == {"publish": 50, "already": 100, "refused": 0}
     assert bening.json("status")["size"] == 152
-
-
-def test_the_real_contracts(bening: Bening, site: Site, shared: Path) -> None:
-    """948 lines over HTTP: 935 published, 8 already, 5 refused, byte for byte the same acts as on a folder."""
-    source = shared / "data" / "contracts-bandung-2025.jsonl"
-    if not source.is_file():
-        pytest.skip("the contracts are not here")
-    for name in ("kab-bandung-roster.toml", "kab-bandung-contracts.toml"):
-        shutil.copy(ROOT / "examples" / name, name)
-    Path("contracts.jsonl").write_bytes(source.read_bytes())
-    bening("key", "new", "import.pem")
-    bening("roster", "apply", "kab-bandung-roster.toml", "--key", "a0.pem", "--key", "import.pem")
-    shutil.copytree("city", "twin")
-    words = ("import", "contracts.jsonl", "--map", "kab-bandung-contracts.toml", "--key", "import.pem", "--yes")
-    there = bening.json(*words, status=4)
-    assert there["counts"] == {"publish": 935, "already": 8, "refused": 5}
-    assert bening.json(*words, status=4)["counts"] == {"publish": 0, "already": 943, "refused": 5}
-    assert bening.json("fsck", "-L", "city")["faults"] == []
-    Path("contracts.jsonl.bening-import.jsonl").unlink()
-    here = bening.json(*words, "-L", "twin", status=4)
-    for key in ("counts", "rows_published", "rows_already", "rows_refused", "rows_twins", "rows_warnings"):
-        assert there[key] == here[key], key

@@ -70,7 +70,7 @@ def test_a_site_that_went_away_is_waited_for_a_while(site: Site, client: Client)
     ask(client, "ledger")
     site.close()
     assert code_of(client) == "site-unreachable"
-    assert client.pauses == [0.5, 1.0, 2.0, 4.0]
+    assert client.pauses == [0.5, 1.0, 2.0, 4.0, 8.0]
 
 
 def test_a_redirect_is_not_followed(site: Site, client: Client) -> None:
