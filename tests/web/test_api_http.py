@@ -163,7 +163,7 @@ def test_head_says_what_get_would(served: Served):
 
 def test_other_methods_and_addresses_get_the_uniform_error(served: Served):
     """404 and 405 as JSON, with a sentence in the language that was asked for."""
-    for method, path, status in (("post", "ledger", 405), ("delete", "records/4", 405), ("get", "nothing", 404), ("get", "", 404)):
+    for method, path, status in (("get", "acts", 405), ("post", "acts", 503), ("post", "ledger", 405), ("delete", "records/4", 405), ("get", "nothing", 404), ("get", "", 404)):
         response = getattr(served.client, method)(f"/api/v1/{path}?lang=en")
         assert response.status_code == status
         assert response.json["sentence"].isprintable()

@@ -121,7 +121,7 @@ def _found(reading: Reading, asked: Asked) -> Sequence[Act]:
         return [act] if act else []
     value = number_hash(asked.number or "")
     bucket = reading.acts.bucket("number", value[:3])
-    indexes = [index for found, index in bucket if found == value and index < reading.size]
+    indexes = [index for found, index in bucket if found == value]
     return [act for index in indexes[: MOST_SAME + 1] if (act := reading.acts.by_index(index))]
 
 

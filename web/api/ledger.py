@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, g, request
 
 from ledger.desk.roster_view import roster_json
-from ledger.errors import UsageError
+from ledger.errors import StoreError, UsageError
 from ledger.publisher.state import Fate, fate_of
 from ledger.records.numbers import fold_number
 from ledger.records.refs import parse_ref
@@ -95,6 +95,12 @@ def _place(fate: Fate) -> dict[str, Any]:
 
 def _reasons(fate: Fate) -> list[dict[str, str]]:
     return [{"code": one.code, "path": one.path, "sentence": say_reason(one, g.lang)} for one in fate.reasons]
+
+
+@blueprint.post("/acts")
+def submit() -> Response:
+    """Refuse: submissions are taken in by ``web/front``, before they come here."""
+    raise StoreError("only the whole site takes submissions", code="no-intake")
 
 
 @blueprint.get("/check")
