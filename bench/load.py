@@ -57,7 +57,8 @@ async def _run(job: dict[str, Any]) -> dict[str, Any]:
     for _ in clients:
         waiting.put_nowait((0.0, b""))
     await asyncio.gather(*clients)
-    return {"seconds": time.perf_counter() - began, "statuses": statuses, "latencies": sorted(latencies), "failures": failures[:3]}
+    return {"seconds": time.perf_counter() - began, "statuses": statuses, "latencies": sorted(latencies),
+            "failures": failures[:3]}  # fmt: skip
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ def files_against_nginx() -> list[Row]:
     if not shutil.which("nginx") or not shutil.which("wrk"):
         return [Row("files through bening serve / nginx", "not measured: nginx or wrk is not installed", "", None)]
     with tempfile.TemporaryDirectory(prefix="bening-bench-") as folder:
-        os.chmod(folder, 0o755)
+        Path(folder).chmod(0o755)
         town = Town(Path(folder))
         town.settle_in()
         big = town.published(b"%PDF-1.4 " + os.urandom(200 * 1024))
