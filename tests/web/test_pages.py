@@ -19,11 +19,12 @@ from tests.publisher.town import Town
 from tests.web.archive import HOSTILE, LONG, archive
 from tests.web.markup import Markup, read, show
 from web.app import create_app
+from web.pages import bare_page
 
 LANGUAGES = ("id", "en")
 FIXED = ("/", "/records", "/records?q=trotoar&office=pu&year=2026", "/records?q=tidakadakatainidisini", "/roster", "/numbers", "/coverage",
          "/witnesses", "/about", "/n/188.4%2F1%20Tahun%202026", "/r/19JV-NJXP-QJX", "/r/", "/tidak-ada")  # fmt: skip
-FILES = ("/checkpoint", "/policy", "/roster.jsonl", "/api/", "/feed.atom", "/documents/", "/view/", "/verify")
+FILES = ("/checkpoint", "/policy", "/roster.jsonl", "/api/", "/feed.atom", "/documents/", "/view/")
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +173,7 @@ def test_every_choice_of_the_formats_has_words() -> None:
     from ledger.records.events import EVENTS
 
     keys += [f"{part}-{one}" for one in EVENTS for part in ("event", "count")]
+    keys += ["event-office-below", "event-form-law", "event-revoke-because", "event-rule-over"]
     assert [key for key in keys if not has_words(f"page.{key}")] == []
 
 
@@ -294,3 +296,14 @@ def test_a_ledger_that_cannot_be_read_is_said_in_words(tmp_path: Path) -> None:
     page = read(response.get_data(as_text=True))
     assert page.faults == []
     assert page.headings[0][1] == say("page.error-503", "id")
+
+
+def test_a_refusal_before_flask_is_a_page_too() -> None:
+    """429 and 503 of the front: the same words and look, without ledger or template; what it says is text."""
+    for lang in LANGUAGES:
+        page = read(bare_page(429, "Tunggu <b>5</b> detik\nlalu coba lagi", lang))
+        assert page.faults == []
+        assert page.headings == [(1, say("page.error-429", lang))]
+        assert "Tunggu <b>5</b> detik lalu coba lagi" in page.text
+        assert page.all("html")[0].attrs["lang"] == lang
+        assert say("page.error-other", lang, status=500) in read(bare_page(500, "x", lang)).text

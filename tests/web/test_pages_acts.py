@@ -106,11 +106,11 @@ def test_the_order_of_the_first_screen(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("name", "facts"),
     [
-        ("personnel", ["Action appointment", "Positions Kepala Puskesmas Contoh", "People 1", "on behalf of Wali Kota (a.n.)"]),
+        ("personnel", ["Action appointment", "Positions Kepala Puskesmas Contoh", "People 1", "Wali Kota (a.n., on behalf)"]),
         ("permit", ["Type of permit reklame", "Applicant withheld: perorangan", "expires 2 May 2027"]),
         ("order", ["Starts on 9 February 2026", "Duration 90 days"]),
         ("handover", ["Stage final (FHO)", "Progress 100%", "Completes 600/31/SPK/2026"]),
-        ("agreement", ["Parties Kota Uji Universitas Contoh", "Sekretaris Daerah, acting (Plt.), Pejabat Contoh, SK 1/2026"]),
+        ("agreement", ["Parties Kota Uji Universitas Contoh", "Sekretaris Daerah (Plt., acting), Pejabat Contoh, SK 1/2026"]),
         ("void", ["Serials 4–5", "Reason cancelled", "no number (penjelasan)", "This record holds no document."]),
         ("regulation", ["Subject keterbukaan informasi naskah dinas", "promulgation 6 January 2026"]),
         ("revocation", ["Revokes 188.4/2 Tahun 2026"]),
@@ -309,7 +309,7 @@ def test_decisions_in_words(client: FlaskClient) -> None:
     assert say("page.event-founding", "en", name="Kota Uji", count=1, threshold=1) in founding.main
     assert say("page.decision-authority", "en") in founding.main
     first = show(client, "/records/1").main
-    for part in ("Office Bagian Hukum (hukum), below: Sekretariat Daerah.", "Kepala Bagian Hukum may sign for Bagian Hukum, Sekretariat Daerah",
+    for part in ("Office Bagian Hukum (hukum), below Sekretariat Daerah.", "Kepala Bagian Hukum may sign for Bagian Hukum, Sekretariat Daerah",
                  "Term: 1 January 2020 until 31 December 2031", "declares the number book keputusan", "promises to publish Surat Perintah Kerja",
                  "Agreement: at least 1 different signers, from Kepala Bagian Hukum", "may amend and revoke papers of Dinas Pekerjaan Umum"):  # fmt: skip
         assert part in first, part
@@ -317,6 +317,6 @@ def test_decisions_in_words(client: FlaskClient) -> None:
         places = [index for index, _ in store.roster_entries()]
         kept = parse_entry(store.entry(places[-1]))
     words = " ".join(show(client, f"/records/{index}").main for index in places)
-    for part in ("was retired", "was REVOKED and is not trusted from entry", "reaffirms acts", "was withdrawn: memuat data pribadi"):
+    for part in ("was retired", "was REVOKED and is not trusted from entry", "Reason: kunci hilang", "reaffirms acts", "was withdrawn: memuat data pribadi"):
         assert part in words, part
     assert kept.envelope.payload_type.endswith("roster+json")

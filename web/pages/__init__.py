@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask
 
-__all__ = ["blueprints", "error_page", "prepare"]
+__all__ = ["bare_page", "blueprints", "error_page", "prepare"]
 
 
 def blueprints() -> list[Blueprint]:
@@ -32,3 +32,20 @@ def error_page(status: int, sentence: str) -> str:
         return page("error.html", unread=status >= 500, **values)
     except LedgerError:
         return page("error.html", unread=True, **values)
+
+
+def bare_page(status: int, sentence: str, lang: str) -> str:
+    """Return the page that tells a refusal made before Flask is asked (429, 503): it needs neither ledger nor template."""
+    from html import escape
+
+    from ledger.words import has_words, say
+
+    key = f"page.error-{status}"
+    title = escape(say(key, lang) if has_words(key) else say("page.error-other", lang, status=status))
+    lines = "".join(f"<p>{escape(line)}</p>\n" for line in sentence.split("\n"))
+    return (
+        f'<!doctype html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="robots" content="noindex">\n'
+        f'<title>{title}</title>\n<link rel="stylesheet" href="/static/site.css">\n</head>\n<body>\n<main id="main">\n'
+        f'<h1>{title}</h1>\n{lines}<p><a href="/">{escape(say("page.error-home", lang))}</a></p>\n</main>\n</body>\n</html>\n'
+    )

@@ -121,7 +121,7 @@ def offices_of(roster: Roster) -> tuple[Office, ...]:
 def event_sentence(event: dict[str, Any], names: Names, say: Say, show: Present) -> str:
     """Return what one event decides, in a sentence."""
     make = _VALUES.get(event["event"])
-    variant = "-over" if event["event"] == "rule" and "over" in event else ""
+    variant = next((f"-{end}" for key, end in _VARIANTS.get(event["event"], ()) if event.get(key)), "")
     return say(f"page.event-{event['event']}{variant}", **(make(event, names, say, show) if make else {}))
 
 
@@ -131,11 +131,11 @@ def _founding(event: dict[str, Any], names: Names, say: Say, show: Present) -> d
 
 
 def _office(event: dict[str, Any], names: Names, say: Say, show: Present) -> dict[str, object]:
-    return {"name": event["name"], "id": event["id"], "parent": names.office(event["parent"]) if event.get("parent") else "—"}
+    return {"name": event["name"], "id": event["id"], "parent": names.office(event.get("parent") or "")}
 
 
 def _form(event: dict[str, Any], names: Names, say: Say, show: Present) -> dict[str, object]:
-    return {"name": event["name"], "id": event["id"], "kind": say(f"page.kind-{event['kind']}"), "law": event.get("law") or "—"}
+    return {"name": event["name"], "id": event["id"], "kind": say(f"page.kind-{event['kind']}"), "law": event.get("law")}
 
 
 def _enrol(event: dict[str, Any], names: Names, say: Say, show: Present) -> dict[str, object]:
@@ -152,7 +152,7 @@ def _enrol(event: dict[str, Any], names: Names, say: Say, show: Present) -> dict
 def _key(event: dict[str, Any], names: Names, say: Say, show: Present) -> dict[str, object]:
     return {
         "who": names.signer(event["key"]), "keyid": event["key"][:16],
-        "index": event.get("suspect_from", "—"), "reason": event.get("reason") or "—",
+        "index": event.get("suspect_from"), "reason": event.get("reason"),
     }  # fmt: skip
 
 
@@ -178,6 +178,13 @@ def _withdraw(event: dict[str, Any], names: Names, say: Say, show: Present) -> d
     return {"sha256": event["sha256"][:16], "law": event["law"], "reason": event["reason"]}
 
 
+# What else an event may say has a sentence of its own.
+_VARIANTS = {
+    "office": (("parent", "below"),),
+    "form": (("law", "law"),),
+    "revoke": (("reason", "because"),),
+    "rule": (("over", "over"),),
+}
 _VALUES: dict[str, Callable[[dict[str, Any], Names, Say, Present], dict[str, object]]] = {
     "founding": _founding,
     "office": _office,
