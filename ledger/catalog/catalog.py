@@ -20,10 +20,10 @@ from ledger.catalog.counting import count_facets
 from ledger.catalog.filters import FACETS, Filter
 from ledger.catalog.finder import Finder
 from ledger.catalog.marking import mark_hits, snippet_of
-from ledger.catalog.memory import Columns, Memory
+from ledger.catalog.memory import Memory
 from ledger.catalog.ordering import ordered
 from ledger.catalog.rows import Page, Row, lag_days
-from ledger.catalog.schema import meta, open_existing
+from ledger.catalog.schema import open_existing
 from ledger.errors import StoreError
 from ledger.records.entry import format_time
 from ledger.sqlite import driver
@@ -52,7 +52,6 @@ class Catalog:
         self.path, self.memory = path, memory or Memory()
         self._connection: Any = None
         self._file: tuple[int, int] | None = None
-        self._columns = Columns()
 
     @property
     def size(self) -> int:
@@ -150,8 +149,9 @@ class Catalog:
         try:
             connection.execute("BEGIN")
             try:
-                offset = meta(connection, "utc_offset")
-                yield Finder(connection, int(meta(connection, "size") or 0), _seconds(offset), self._columns)
+                facts = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+                columns = self.memory.of((*(self._file or ()), facts.get("withdrawn")))
+                yield Finder(connection, int(facts["size"]), _seconds(facts["utc_offset"]), columns)
             finally:
                 connection.execute("ROLLBACK")
         except driver().Error as error:
@@ -170,7 +170,6 @@ class Catalog:
             self._connection = open_existing(self.path, read_only=True)
             if self._connection is not None:
                 self._file = (found.st_dev, found.st_ino)
-                self._columns = self.memory.of(self._file)
         return self._connection
 
 

@@ -119,6 +119,7 @@ class Feeder:
             with transaction(self.connection):
                 for index, sha256 in found:
                     self._withdraw_one(index, sha256)
+                set_meta(self.connection, "withdrawn", str(int(meta(self.connection, "withdrawn") or 0) + len(found)))
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return len(found)
 

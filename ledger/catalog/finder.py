@@ -31,7 +31,6 @@ class Finder:
     def __init__(self, connection: Any, size: int, utc_seconds: int, columns: Columns) -> None:
         """``utc_seconds``: by how much local clocks are ahead of UTC; ``columns``: those of this catalogue's file."""
         self.connection, self.size, self.utc_seconds, self.columns = connection, size, utc_seconds, columns
-        self._terms: dict[str, int] = {}
         self._queries: dict[str, int] = {}
 
     def found(self, wanted: Filter, *, without: str = "") -> int:
@@ -59,18 +58,12 @@ class Finder:
         return self.every(f"={code}")
 
     def every(self, term: str) -> int:
-        """Return the acts with a term that is no word: a facet's value, ``ALL`` or ``VALUED``; kept in memory."""
+        """Return the acts with a term that many have, a facet's value, ``ALL`` or ``VALUED``; kept in memory."""
         return self.columns.bitmap(term, self.size, lambda start: self._term(term, start))
 
     def joined(self, word: str) -> bool:
         """Tell whether ``word`` is two neighbouring words of an act, joined."""
         return bool(match(self.connection, f'"+{word}"', 0, self.size, most=1))
-
-    def term(self, term: str) -> int:
-        """Return the acts that have a term."""
-        if term not in self._terms:
-            self._terms[term] = self._term(term)
-        return self._terms[term]
 
     def days(self, since: str, until: str) -> int:
         """Return the entries recorded from one local date to another, both included; empty dates are open."""
@@ -120,7 +113,7 @@ class Finder:
         return bits
 
     def _term_bits(self, term: Term) -> int:
-        return self._rare([[(term,)]]) if term.open else self.term(term.text)
+        return self._rare([[(term,)]]) if term.open else self.every(term.text)
 
     def _rare(self, wanted: Sequence[Alternatives]) -> int:
         """Ask FTS5 for the acts in which all conditions hold; long lists of alternatives in parts."""

@@ -8,6 +8,8 @@
     hot       terms that many acts have, as bitmaps of whole blocks (``blocks``)
     columns   profile and supplier of each act of whole blocks
     samples   how often terms occur in every sixteenth act of the block that grows
+    meta      size and leaf: up to which entry it reaches; founding, utc_offset; sealed: the last term of a block that is
+              being written; withdrawn: how many texts were taken out
     texts     the texts of documents, compressed, for snippets; fed: the terms of acts that have such texts
 
 FTS5 answers what is rare, bitmaps what is frequent, so that an exact count never walks through a long list.

@@ -58,6 +58,7 @@ def test_a_withdrawn_text_leaves_no_trace(path: Path) -> None:
     catalog = fill(path, acts, 200)
     assert catalog.count(Filter(q='"rahasia tersembunyi"'), 200) == 1
     assert catalog.snippet(150, "tersembunyi") is not None
+    assert catalog.count(Filter(q="rahasia"), 200) == 2
     feeder = Feeder(path, **FACTS)
     assert feeder.withdraw([SECRET[0], "c" * 64]) == 1
     assert feeder.withdraw([SECRET[0]]) == 0
