@@ -135,7 +135,7 @@ async function checkProofBytes(bytes, subject, ledger, document) {
   }
   if (!trusted) return stopped(subject, ledger, before);
   // What is wrong with the copy of the ledger that was asked is no trouble of a proof that holds without it.
-  const isOfCopy = (one) => (one.name === "ledger" && "location" in one.values) || one.name === "history";
+  const isOfCopy = (one) => ["history", "pinned"].includes(one.name) || (one.name === "ledger" && "location" in one.values);
   const told = before.map((one) => (isOfCopy(one) ? copyCheck(one, one.values.location ?? view?.source.location ?? "") : one));
   const verdict = await judgeAct(trusted, proof, { subject, view, document, before: told, given: true });
   return { ...verdict, notices: [...notices, ...verdict.notices] };

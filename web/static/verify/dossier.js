@@ -121,7 +121,8 @@ async function checkByRoster(dossier, wrongKey) {
     const isUnsigned = asLedgerError(error).code === "wrong-key";
     const { size } = claimedBy(proof.checkpoint);
     // Only a roster that surely holds every change of keys up to that size tells that nobody's key it is.
-    const isCovered = view !== null && size <= view.size && namesKeysOf(trusted.policy, rosters);
+    const seen = Math.max(view?.size ?? -1, trusted.pin?.roster.length ? trusted.pin.checkpoint.size : -1);
+    const isCovered = size <= seen && namesKeysOf(trusted.policy, rosters);
     if (isUnsigned && !isCovered) dossier.add("checkpoint", "not_checked", "log-keys-unknown", { size });
     else dossier.failed("checkpoint", isUnsigned ? wrongKey : error);
     dossier.checks.push(...aside.checks);

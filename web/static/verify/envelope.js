@@ -4,8 +4,8 @@
 //
 // Signed is the pre-authentication encoding: DSSEv1 <len> <type> <len> <payload>. A keyid is recomputed, never trusted.
 
-import { concat, fromHex, isHex, parseBase64, utf8 } from "./bytes.js";
-import { hasExactly, parseCanonical } from "./canonical.js";
+import { concat, formatBase64, fromHex, isHex, parseBase64, utf8 } from "./bytes.js";
+import { dumpCanonical, hasExactly, parseCanonical } from "./canonical.js";
 import { checkEd25519, isSmallOrder } from "./ed25519.js";
 import { formatError } from "./errors.js";
 import { sha256Hex } from "./sha256.js";
@@ -28,6 +28,12 @@ export function publicKeyOfSpki(der) {
 
 /** Return the envelope in canonical JSON. */
 export const loadEnvelope = (data) => envelopeOf(parseCanonical(data, MAX_ENVELOPE));
+
+/** Return the canonical JSON of an envelope. */
+export function dumpEnvelope({ payload, payloadType, signatures }) {
+  const signed = signatures.map(({ keyid, sig }) => ({ keyid, sig: formatBase64(sig) }));
+  return dumpCanonical({ payload: formatBase64(payload), payloadType, signatures: signed });
+}
 
 /** Return {payloadType, payload, signatures: [{keyid, sig}], id} of a parsed JSON value. */
 export function envelopeOf(value) {

@@ -1,19 +1,22 @@
 // What this browser has pinned: the policy and founding of its first visit, and the newest state seen; as ledger/verifier/pins.py.
 //
 //   localStorage["bening.ledger.1"] = {"policy": base64, "founding": hex, "note": base64 of the newest checkpoint seen,
-//     "payloads": [ids of the roster payloads seen], "since": time, "confirmed": whether a person compared the founding,
-//     "evidence": [checkpoints that contradict what was seen]}
+//     "payloads": [ids of the roster payloads seen], "roster": their envelopes as lines ("" where they are too many to keep),
+//     "since": time, "confirmed": whether a person compared the founding, "evidence": [checkpoints that contradict what was seen]}
 //
 // Damage here is this browser's trouble ("pin-damaged") and says nothing about the ledger.
 
-import { formatBase64, isHex, parseBase64 } from "./bytes.js";
+import { formatBase64, isHex, parseBase64, utf8 } from "./bytes.js";
+import { dumpEnvelope } from "./envelope.js";
 import { asLedgerError, attempt, storeError } from "./errors.js";
 import { parseCheckpoint, parseNote } from "./note.js";
 import { parsePolicy, signersOf } from "./policy.js";
 import { replay } from "./signers.js";
+import { rosterLines } from "./source.js";
 
 const PLACE = "bening.ledger.1";
 const MOST_EVIDENCE = 8;
+const MOST_ROSTER = 2_000_000; // characters; browsers keep about five million for one site
 
 /** The pin in `storage` (localStorage, or null where the browser keeps nothing). */
 export class Pins {
@@ -34,7 +37,8 @@ export class Pins {
 
   /** Pin a policy file and founding, with the state in which they were seen; return the pin. */
   async add(policyFile, founding, view, { since = new Date().toISOString(), confirmed = false } = {}) {
-    const pin = { policyFile, policy: parsePolicy(policyFile), founding, since, confirmed, note: null, checkpoint: null, payloads: [], evidence: [] };
+    const nothing = { note: null, checkpoint: null, payloads: [], roster: [], evidence: [] };
+    const pin = { policyFile, policy: parsePolicy(policyFile), founding, since, confirmed, ...nothing };
     await this._remember(pin, view);
     return pin;
   }
@@ -69,7 +73,8 @@ export class Pins {
     const chain = await attempt(() => view.envelopes());
     if (chain && (await attempt(() => replay(chain, pin.founding)))) {
       const ids = chain.map((one) => one.id);
-      if (pin.payloads.length < ids.length && pin.payloads.every((id, at) => id === ids[at])) pin.payloads = ids;
+      const isLonger = pin.payloads.length < ids.length && pin.payloads.every((id, at) => id === ids[at]);
+      if (isLonger) Object.assign(pin, { payloads: ids, roster: chain });
     }
     Object.assign(pin, { note: view.note, checkpoint: view.checkpoint });
     this._write(pin);
@@ -91,7 +96,8 @@ export class Pins {
 
   _write(pin) {
     const { policyFile, founding, note, payloads, since, confirmed, evidence } = pin;
-    const kept = { policy: formatBase64(policyFile), founding, note: formatBase64(note), payloads, since, confirmed, evidence };
+    const roster = linesOf(pin.roster);
+    const kept = { policy: formatBase64(policyFile), founding, note: formatBase64(note), payloads, roster, since, confirmed, evidence };
     try {
       this.storage.setItem(PLACE, JSON.stringify(kept));
       pin.isKept = true;
@@ -99,6 +105,12 @@ export class Pins {
       pin.isKept = false; // full, or forbidden: said on the page, and the next visit is a first one
     }
   }
+}
+
+/** The chain as roster.jsonl has it; "" where it is too long to keep. */
+function linesOf(roster) {
+  const lines = roster.map((one) => `${new TextDecoder().decode(dumpEnvelope(one))}\n`).join("");
+  return lines.length > MOST_ROSTER ? "" : lines;
 }
 
 /** Read a pin back. The log's signature on the checkpoint is required: a flipped bit here must not accuse the log. */
@@ -109,6 +121,6 @@ async function parsePin(kept) {
   const isWhole = isHex(kept.founding) && [kept.payloads, kept.evidence].every(Array.isArray) && kept.payloads.every((id) => isHex(id));
   if (!isWhole || Number.isNaN(Date.parse(kept.since)) || !(await signersOf(parsed, policy.logs)).size) throw new Error("not as it was written");
   const { founding, payloads, since, evidence } = kept;
-  const checkpoint = parseCheckpoint(parsed.text);
-  return { policyFile, policy, founding, note, checkpoint, payloads, since, evidence, confirmed: kept.confirmed === true, isKept: true };
+  const [checkpoint, roster] = [parseCheckpoint(parsed.text), rosterLines(utf8(kept.roster))];
+  return { policyFile, policy, founding, note, checkpoint, payloads, roster, since, evidence, confirmed: kept.confirmed === true, isKept: true };
 }

@@ -76,6 +76,7 @@ export function replay(chain, founding) {
 async function chainsOf(dossier) {
   const { trusted, view } = dossier;
   const chains = [{ chain: trusted.roster, isServed: false }, { chain: trusted.served, isServed: true }];
+  if (trusted.pin) chains.push({ chain: trusted.pin.roster, isServed: false });
   if (view) {
     try {
       chains.push({ chain: await view.envelopes(), isServed: true });
