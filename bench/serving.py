@@ -110,14 +110,15 @@ def _requests(town: Town, count: int, url: str) -> list[bytes]:
     for _ in range(count):
         unique = os.urandom(16).hex()
         body, content_type = form_of([town.act(f"%PDF-1.4 {unique}".encode(), number=f"138/{unique} Tahun 2026")])
-        head = f"POST /api/v1/acts HTTP/1.1\r\nHost: {host}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
-        made.append(head.encode() + body)
+        said = (f"Host: {host}", f"Content-Type: {content_type}", f"Content-Length: {len(body)}")
+        made.append("\r\n".join(["POST /api/v1/acts HTTP/1.1", *said, "", ""]).encode() + body)
     return made
 
 
 def _load(url: str, requests: list[bytes], rate: float | None = None) -> dict[str, Any]:
     host, _, port = url.removeprefix("http://").partition(":")
-    job = {"host": host, "port": int(port), "clients": CLIENTS, "rate": rate, "requests": [base64.b64encode(one).decode() for one in requests]}
+    prepared = [base64.b64encode(one).decode() for one in requests]
+    job = {"host": host, "port": int(port), "clients": CLIENTS, "rate": rate, "requests": prepared}
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(job, file)
         file.flush()

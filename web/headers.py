@@ -4,7 +4,10 @@ from __future__ import annotations
 
 __all__ = ["DOCUMENT", "LOG", "PAGE", "VIEW", "headers_for"]
 
-PAGE, LOG, DOCUMENT, VIEW = "page", "log", "document", "view"
+PAGE = "page"
+LOG = "log"
+DOCUMENT = "document"
+VIEW = "view"
 
 _CSP = {
     PAGE: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

@@ -162,6 +162,6 @@ def test_settings_with_a_mistake_are_refused(town: Town, tmp_path: Path) -> None
     for text in ('[web]\nlistn = "x"\n', "[web]\nthreads = 0\n", '[web]\nproxies = "127.0.0.1"\n', "web = 3\n", "[web]\nthreads = true\n"):
         (tmp_path / "bening.toml").write_text(text)
         home = type(town.home)(tmp_path, "o", "f", ())
-        with pytest.raises(Exception, match="web|bening") as refused:
+        with pytest.raises(Exception, match=r"web|bening") as refused:
             WebSettings.of(home)
         assert refused.value.code == "bad-settings"

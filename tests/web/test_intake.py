@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,7 +44,7 @@ def pending(town: Town) -> int:
 
 
 def staged(town: Town) -> list[str]:
-    return os.listdir(town.home.staging)
+    return [path.name for path in town.home.staging.iterdir()]
 
 
 def codes(reply: Reply) -> set[str]:
@@ -321,7 +320,7 @@ def test_no_body_ends_in_a_5xx(client: Client, parts: list[tuple[str, bytes]], n
     body, content_type = (body[:cut] + noise + body[cut:], right_type) if well else (body + noise, content_type)
     reply = client.ask("POST", "/api/v1/acts", body=body, headers={"content-type": content_type})
     assert 400 <= reply.status < 500
-    assert os.listdir(client.home.staging) == []
+    assert list(client.home.staging.iterdir()) == []
 
 
 @given(st.data())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -71,7 +72,6 @@ def test_the_web_process_is_given_no_passphrase(town: Town, monkeypatch: pytest.
 def test_an_address_that_is_taken_is_said_at_once(town: Town, served: Served) -> None:
     """A second site on the same address ends with a sentence and status 4, instead of trying for ever."""
     import subprocess
-    import sys
 
     from tests.web.serving import ROOT
 
@@ -108,7 +108,7 @@ def test_slow_clients_keep_nobody_waiting(town: Town, served: Served) -> None:
 
 def test_whatever_is_killed_nothing_acknowledged_is_lost(town: Town) -> None:
     """SIGKILL of sequencer, web and parent at random moments under load: what got 201 is there, once; restart needs no hand."""
-    print(f"BENING_TEST_SEED={SEED}")
+    sys.stderr.write(f"BENING_TEST_SEED={SEED}\n")
     chance = random.Random(SEED)
     load = _Load(town)
     for _ in range(max(1, ROUNDS // 4)):

@@ -125,7 +125,7 @@ class Publishing:
                 trouble = error
             except Exception as error:  # noqa: BLE001 (a thread that dies would leave every request waiting)
                 print(f"publishing: {error!r}", file=sys.stderr)  # noqa: T201
-                trouble = StoreError(repr(error), code="database", problem=type(error).__name__)
+                trouble = StoreError(repr(error), code="database", path=str(self.home.path), problem=type(error).__name__)
             for one in batch:
                 _tell(one, one.stored, error=trouble)
             if trouble is not None:
@@ -197,8 +197,8 @@ class Publishing:
             elif index in proofs:
                 _tell(one, one.fate, Fate(index, proofs[index], already=already))
             else:
-                trouble = StoreError("settled, but not published", code="database", problem="not published")
-                _tell(one, one.fate, error=trouble)
+                where = {"path": str(self.home.path), "problem": "not published"}
+                _tell(one, one.fate, error=StoreError("settled, but not published", code="database", **where))
 
 
 def _tell(one: _Order | _Papers, future: asyncio.Future[None] | asyncio.Future[Fate], result: Fate | None = None, *,
