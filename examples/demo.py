@@ -206,7 +206,7 @@ def _found(demo: Demo) -> None:
     os.environ["BENING_PASSPHRASE"] = PASSPHRASE  # for the log's own key
     options = [part for key in authority for part in ("--authority", f"{key}.pub", "--key", key)]
     demo.bening("init", demo.folder / "city", "--origin", "ledger.kota-contoh.example/demo", "--name", CITY, "--threshold", 2,
-                "--log-key", demo.key("log"), *options)  # fmt: skip
+                "--log-key", demo.key("log"), "--url", "http://127.0.0.1:8000", *options)  # fmt: skip
     demo.bening("setup", "-L", demo.folder / "city", "--name", "kota")
     demo.say("founded", city=CITY)
     (demo.folder / "keys" / "roster.toml").write_text(_roster(), "utf-8")
