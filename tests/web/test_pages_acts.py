@@ -286,6 +286,7 @@ def test_who_first_co_recorded_it_is_shown(tmp_path: Path) -> None:
     policy = town.home.public / "policy"
     policy.write_text(policy.read_text().replace("\nquorum ", f"\nwitness kpk {format_vkey(vkey)}\nquorum ", 1))
     assert say("page.co-not-this", "en") in show(client, "/witnesses").main
+    assert say("page.co-not-yet", "en") in show(client, "/records/2").main, "the log's own key is no witness"
     with Store(town.home) as store:
         text = parse_note(store.checkpoint_note(3)).text
         line = cosign_ed25519(lambda data: bytes(key.sign(data).signature), bytes(key.verify_key), vkey.name, text, parse_time(time))

@@ -160,6 +160,13 @@ def test_a_number_in_any_spelling_lists_all_that_carry_it(client: FlaskClient) -
     assert hits(show(client, "/n/600/31/SPK/2026")) == [it.at["contract"]]
 
 
+def test_a_bucket_holds_other_numbers_too(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all that stands in a look-up bucket only acts of this very number are listed."""
+    it, whole = archive(), "SELECT value, idx FROM lookups WHERE kind = ? ORDER BY idx"
+    monkeypatch.setattr("ledger.index.Index.bucket", lambda index, kind, _: index.connection.execute(whole, (kind,)).fetchall())
+    assert hits(show(client, "/n/600/31/SPK/2026")) == [it.at["contract"]]
+
+
 # -- who may sign
 
 
