@@ -204,6 +204,19 @@ def test_home_says_what_it_is_and_how_it_stands(client: FlaskClient) -> None:
         assert titles[:2] == [LONG, HOSTILE]
 
 
+def test_home_does_not_wait_for_the_catalogue(tmp_path: Path) -> None:
+    """Where the catalogue is behind or gone, the newest acts stand there all the same, and a search says how far it reaches."""
+    town = Town(tmp_path)
+    town.settle_in()
+    town.published(b"%PDF one", title="Naskah yang baru")
+    for file in tmp_path.glob("home/search.db*"):
+        file.unlink()
+    client = create_app(town.home).test_client()
+    assert "Naskah yang baru" in show(client, "/").main
+    assert "Naskah yang baru" in show(client, "/records/2").main
+    assert say("page.search-behind", "en", reach=0, size=3) in show(client, "/records").main
+
+
 # -- hostile text
 
 

@@ -108,5 +108,4 @@ def here(lang: str | None = None) -> str:
     """Return the address of this page in another language, or without any."""
     kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
     query = urlencode([*kept, *([("lang", lang)] if lang else [])])
-    path = "/" + request.path.lstrip("/")  # never //host, which a browser would take for another site
-    return quote(path, safe="/") + (f"?{query}" if query else "")
+    return quote(request.path, safe="/") + (f"?{query}" if query else "")

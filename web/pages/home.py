@@ -7,14 +7,16 @@ import time
 from flask import Blueprint
 
 from ledger.records.entry import format_time, local_date
+from ledger.records.replay import Act
 from ledger.records.shapes import date_of
 from web.app import reading
 from web.pages.corecording import co_recorders
 from web.pages.frame import page
 from web.pages.names import Names
-from web.pages.rows import rows_of
+from web.pages.rows import acts_as_rows
+from web.site import Reading
 
-__all__ = ["blueprint", "quiet_days"]
+__all__ = ["blueprint", "newest", "quiet_days"]
 
 _NEWEST = 8
 
@@ -24,9 +26,16 @@ blueprint = Blueprint("home", __name__)
 @blueprint.get("/")
 def home() -> str:
     """Show the first page."""
-    rows = rows_of(reading, [row for row in reading.catalog.newest(_NEWEST) if row.index < reading.size])
+    rows = acts_as_rows(reading, newest(reading, _NEWEST))
     days = quiet_days(reading.head.time, int(time.time()), reading.roster.utc_offset)
     return page("home.html", rows=rows, names=Names(reading.roster), days=days, witnesses=co_recorders(reading), own_search=True)
+
+
+def newest(reading: Reading, count: int) -> list[Act]:
+    """Return the newest published acts, the newest first; asked of the index, which is never behind."""
+    query = "SELECT idx FROM acts WHERE idx < ? ORDER BY idx DESC LIMIT ?"
+    places = reading.acts.connection.execute(query, (reading.size, count)).fetchall()
+    return [act for (index,) in places if (act := reading.acts.by_index(index)) is not None]
 
 
 def quiet_days(last: str, now: int, utc_offset: str) -> int:
