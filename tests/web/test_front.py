@@ -165,3 +165,33 @@ def test_settings_with_a_mistake_are_refused(town: Town, tmp_path: Path) -> None
         with pytest.raises(Exception, match=r"web|bening") as refused:
             WebSettings.of(home)
         assert refused.value.code == "bad-settings"
+
+
+def test_texts_are_packed_for_slow_lines(client: Client) -> None:
+    """Pages, style and JSON go out as gzip where that is asked for, with the same content; nothing else does."""
+    import gzip
+
+    for path in ("/about", "/static/site.css", "/api/v1/openapi.json"):
+        plain, packed = client.get(path), client.get(path, headers={"accept-encoding": "gzip, br"})
+        assert packed.status == plain.status == 200
+        assert packed.headers["content-encoding"] == "gzip"
+        assert gzip.decompress(packed.body) == plain.body
+        assert len(packed.body) < len(plain.body)
+        assert "content-encoding" not in plain.headers
+        assert "accept-encoding" in packed.headers["vary"].lower()
+        if "etag" in packed.headers:
+            assert client.get(path, headers={"if-none-match": packed.headers["etag"]}).status == 304
+    assert "content-encoding" not in client.get("/about", headers={"accept-encoding": "gzip;q=0"}).headers
+    assert "content-encoding" not in client.get("/checkpoint", headers={"accept-encoding": "gzip"}).headers
+    export = client.get("/api/v1/records.jsonl", headers={"accept-encoding": "gzip"})
+    assert "content-encoding" not in export.headers
+
+
+def test_a_refusal_before_flask_is_a_page_for_people(client: Client) -> None:
+    """429 and 503 are told as a page in the reader's language with the headers of a page; the API gets JSON."""
+    client.front.page_gate = Gate(0)
+    reply = client.get("/", headers={"accept-language": "en"})
+    assert reply.status == 503
+    assert b'<html lang="en">' in reply.body
+    assert "unsafe" not in reply.headers["content-security-policy"]
+    assert client.get("/api/v1/ledger").json["error"] == "busy"

@@ -30,8 +30,9 @@ from web.front.intake import Intake, dump
 from web.front.journal import Journal
 from web.front.limits import Buckets, Gate, whose
 from web.front.publishing import Publishing
-from web.headers import LOG, headers_for
+from web.headers import LOG, PAGE, headers_for
 from web.lang import choose
+from web.pages import bare_page
 from web.settings import WebSettings
 
 __all__ = ["Front", "create_front"]
@@ -160,17 +161,19 @@ class Front:
         await respond(send, found.status, encode(headers), dump(found.value))
 
     async def _refuse(self, scope: Scope, send: Send, error: LedgerError) -> None:
-        status = status_of(error)
-        headers = [*_safe(scope), ("Cache-Control", "no-store")]
+        """Tell a refusal that was made before Flask was asked."""
+        status, is_api = status_of(error), scope["path"].startswith("/api/")
+        kept = _safe(scope) if is_api else headers_for(PAGE, secure=scope["scheme"] == "https").items()
+        headers = [*kept, ("Cache-Control", "no-store")]
         if status in (429, 503):
             headers.append(("Retry-After", str(error.values.get("retry_after", 5))))
         lang = choose(_query_lang(scope), header(scope, b"accept-language"))
-        value = error_json(error, lang)
-        if scope["path"].startswith("/api/"):
-            await respond(send, status, encode([_JSON, *headers]), dump(value))
+        value, head = error_json(error, lang), scope["method"] == "HEAD"
+        if is_api:
+            await respond(send, status, encode([_JSON, *headers]), dump(value), head=head)
         else:
-            text = [("Content-Type", "text/plain; charset=utf-8"), *headers]
-            await respond(send, status, encode(text), f"{value['sentence']}\n".encode())
+            page = bare_page(status, value["sentence"], lang).encode()
+            await respond(send, status, encode([("Content-Type", "text/html; charset=utf-8"), *headers]), page, head=head)
 
     def _origin(self, scope: Scope) -> str:
         """Return the reader's address, and set the scheme: as a proxy that is believed says, else as the connection is."""
