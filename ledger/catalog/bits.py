@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 
-__all__ = ["BLOCK", "bits_of", "highest", "lowest", "places", "span", "to_block", "trimmed"]
+__all__ = ["BLOCK", "bits_of", "count_common", "highest", "lowest", "places", "span", "to_block", "trimmed"]
 
 BLOCK = 16_384
 _PIECE = 512
@@ -36,6 +36,11 @@ def places(bits: int) -> list[int]:
     """Return the entries of a bitmap, lowest first."""
     low, rest = trimmed(bits)
     return _places(_bytes_of(rest), low)
+
+
+def count_common(bits: int, low: int, other: int, other_low: int) -> int:
+    """Return how many entries two bitmaps have in common; each is given from its own ``low`` on."""
+    return (bits >> max(0, other_low - low) & other >> max(0, low - other_low)).bit_count()
 
 
 def trimmed(bits: int) -> tuple[int, int]:

@@ -31,7 +31,6 @@ class Finder:
     def __init__(self, connection: Any, size: int, utc_seconds: int, columns: Columns) -> None:
         """``utc_seconds``: by how much local clocks are ahead of UTC; ``columns``: those of this catalogue's file."""
         self.connection, self.size, self.utc_seconds, self.columns = connection, size, utc_seconds, columns
-        self._queries: dict[str, int] = {}
 
     def found(self, wanted: Filter, *, without: str = "") -> int:
         """Return the acts that a filter means, ``without`` one of its facets."""
@@ -44,9 +43,7 @@ class Finder:
 
     def words(self, q: str) -> int:
         """Return the acts in which all words of a query are found; a query without any word finds none."""
-        if q not in self._queries:
-            self._queries[q] = self._words(q)
-        return self._queries[q]
+        return self.columns.bitmap(f"?{self.size}?{q}", self.size, lambda _: self._words(q))
 
     def facet(self, name: str, value: str) -> int:
         """Return the acts with a value of a facet."""
@@ -56,6 +53,12 @@ class Finder:
     def coded(self, code: int) -> int:
         """Return the acts with the value of a facet that has this code."""
         return self.every(f"={code}")
+
+    def trimmed(self, code: int) -> tuple[int, int]:
+        """Return the acts with the value of a facet, from before the first of them on, and where that is."""
+        bits = self.coded(code)
+        low = self.columns.lowest(f"={code}", bits)
+        return bits >> low, low
 
     def every(self, term: str) -> int:
         """Return the acts with a term that many have, a facet's value, ``ALL`` or ``VALUED``; kept in memory."""

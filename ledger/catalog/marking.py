@@ -7,6 +7,7 @@ Long texts are looked through piece by piece, and no further than the first hit.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -63,13 +64,14 @@ def _around(text: str, hit: int, wanted: Sequence[_Wanted]) -> list[tuple[str, b
     return [*([("… ", False)] if start else []), *plain, *([(" …", False)] if end < len(text) else [])]
 
 
-def _wanted(q: str) -> list[_Wanted]:
+@functools.lru_cache(maxsize=64)
+def _wanted(q: str) -> tuple[_Wanted, ...]:
     groups = groups_of(q)
     found = [_one(group) for group in groups]
     for first, second in pairwise(groups):
         if first.loose and second.loose:
             found.append(_Wanted(first.words[0] + second.words[0], frozenset(), second.open, one=True))
-    return found
+    return tuple(found)
 
 
 def _one(group: Group) -> _Wanted:
@@ -91,8 +93,11 @@ def _together(words: Sequence[str]) -> tuple[str, frozenset[int]]:
 
 def _hits(words: Sequence[Word], wanted: Sequence[_Wanted]) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of each run of words that is meant, in order, without overlap."""
-    at = 0
+    at, begins = 0, {one.signs[0] for one in wanted}
     while at < len(words):
+        if words[at][0][0] not in begins:
+            at += 1
+            continue
         longest = max((_length(words, at, one) for one in wanted), default=0)
         if longest:
             yield words[at][1], words[at + longest - 1][2]

@@ -11,9 +11,10 @@ import threading
 from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from operator import itemgetter
 from typing import Any
 
-from ledger.catalog.bits import BLOCK, span
+from ledger.catalog.bits import BLOCK, span, trimmed
 from ledger.catalog.filters import FACETS
 
 __all__ = ["PROFILE", "Columns", "Memory"]
@@ -44,24 +45,30 @@ class Columns:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._profiles, self._suppliers = array("I"), array("I")
-        self._known: dict[int, tuple[int, ...]] = {}
+        self._codes = {name: array("I", [0]) for name in PROFILE}
         self._bitmaps: dict[str, tuple[int, int]] = {}
         self._values: dict[str, dict[int, str]] = {name: {} for name in PROFILE}
+        self._names: dict[int, str] = {}
+        self._lowest: dict[str, int] = {}
 
     def values(self, facet: str) -> dict[int, str]:
         """Return the values of a facet of ``PROFILE`` by code; ``extend`` has been called."""
         return self._values[facet]
 
+    def suppliers(self, codes: Sequence[int], read: Callable[[list[int]], dict[int, str]]) -> dict[int, str]:
+        """Return the names of suppliers by code; ``read`` gives those that were never asked for."""
+        if missing := [code for code in codes if code not in self._names]:
+            self._names |= read(missing)
+        return {code: self._names[code] for code in codes}
+
     def count(self, found: Sequence[int], facets: Collection[str]) -> dict[str, Counter[int]]:
         """Return, by facet, how many of the acts ``found`` have the value of each code; ``extend`` has been called."""
-        counts: dict[str, Counter[int]] = {name: Counter() for name in facets}
-        if "supplier" in counts:
-            counts["supplier"].update(map(self._suppliers.__getitem__, found))
-        places = [(counts[name], PROFILE.index(name)) for name in counts if name in PROFILE]
-        for profile, number in Counter(map(self._profiles.__getitem__, found)).items() if places else ():
-            codes = self._known[profile]
-            for counter, place in places:
-                counter[codes[place]] += number
+        counts: dict[str, Counter[int]] = {}
+        if "supplier" in facets:
+            counts["supplier"] = Counter(_picked(self._suppliers, found))
+        if any(name in PROFILE for name in facets):
+            profiles = _picked(self._profiles, found)
+            counts |= {name: Counter(_picked(self._codes[name], profiles)) for name in facets if name in PROFILE}
         for counter in counts.values():
             counter.pop(0, None)
         return counts
@@ -81,6 +88,12 @@ class Columns:
                 del self._bitmaps[next(iter(self._bitmaps))]
         return bits
 
+    def lowest(self, term: str, bits: int) -> int:
+        """Return how many entries lie before the first one of a term's bitmap; that never changes."""
+        if term not in self._lowest and bits:
+            self._lowest[term] = trimmed(bits)[0]
+        return self._lowest.get(term, 0)
+
     def extend(self, connection: Any, size: int) -> None:
         """Read what ``size`` entries have beyond those already here; inside the caller's snapshot."""
         with self._lock:
@@ -90,13 +103,19 @@ class Columns:
                 self._suppliers[block * BLOCK :] = array("I", suppliers)
             if len(self._profiles) < size:
                 self._extend_by_rows(connection, size)
-                query = f"SELECT id, {', '.join(PROFILE)} FROM profiles WHERE id > ?"
-                last = max(self._known, default=0)
-                self._known |= {row[0]: row[1:] for row in connection.execute(query, (last,))}
+                self._extend_profiles(connection)
                 names = "SELECT code, facet, value FROM facets WHERE facet != 'supplier' AND code > ? ORDER BY code"
                 last = max((code for codes in self._values.values() for code in codes), default=0)
                 for code, facet, value in connection.execute(names, (last,)):
                     self._values[facet][code] = value
+
+    def _extend_profiles(self, connection: Any) -> None:
+        """Read the codes of profiles that are new; ids are given in a row from 1 on."""
+        known = len(self._codes["kind"])
+        query = f"SELECT id, {', '.join(PROFILE)} FROM profiles WHERE id >= ? ORDER BY id"
+        for _, *codes in connection.execute(query, (known,)).fetchall():
+            for name, code in zip(PROFILE, codes, strict=True):
+                self._codes[name].append(code)
 
     def _extend_by_rows(self, connection: Any, size: int) -> None:
         start = len(self._profiles)
@@ -106,3 +125,11 @@ class Columns:
             profiles[index - start], suppliers[index - start] = profile, supplier
         self._profiles += profiles
         self._suppliers += suppliers
+
+
+def _picked(column: array[int], places: Sequence[int]) -> Sequence[int]:
+    """Return what stands in ``places`` of a column; one call of C for all of them."""
+    if len(places) < 2:
+        return [column[place] for place in places]
+    found: tuple[int, ...] = itemgetter(*places)(column)
+    return found
