@@ -12,7 +12,7 @@ import { Sha256, pieces } from "./sha256.js";
 
 const MEGABYTE = 1024 ** 2;
 const MAX_MEMBERS = 10_000, MAX_TOTAL = 2 * 1024 ** 3, MAX_RATIO = 200, RATIO_FROM = MEGABYTE, MAX_KEPT = 128 * MEGABYTE;
-const LOCAL = 30, CENTRAL = 46, END = 22;
+const LOCAL = 30, CENTRAL = 46, END = 22, MAX_VERSION = 63;
 const STORED = 0, DEFLATED = 8;
 const ACT = "data/acts/(?:0|[1-9][0-9]{0,15})/";
 // Each file of the layout: its path, the most bytes it may have, and whether its bytes are kept in memory.
@@ -92,10 +92,12 @@ function parseDirectory(bytes, count) {
       rawName, name: new TextDecoder("latin1").decode(rawName), flags: view.getUint16(at + 8, true), method: view.getUint16(at + 10, true),
       packed: view.getUint32(at + 20, true), size: view.getUint32(at + 24, true), start: view.getUint32(at + 42, true),
       type: (view.getUint32(at + 38, true) >>> 16) & 0o170000, isBare: extra === 0 && comment === 0 && rawName.length === nameLength,
+      version: bytes[at + 6],
     });
     at += CENTRAL + nameLength + extra + comment;
   }
   if (at !== bytes.length || members.length !== count) throw unsafe("the directory is not in order");
+  if (members.some((one) => one.version > MAX_VERSION)) throw unsafe("made for a later version of ZIP");
   return members;
 }
 
