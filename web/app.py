@@ -85,6 +85,7 @@ def _end(error: BaseException | None) -> None:
 def _finish(response: Response) -> Response:
     for name, value in headers_for(PAGE, secure=request.is_secure).items():
         response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-cache")
     response.vary.add("Accept-Language")
     return _packed(response)
 

@@ -195,3 +195,12 @@ def test_a_refusal_before_flask_is_a_page_for_people(client: Client) -> None:
     assert b'<html lang="en">' in reply.body
     assert "unsafe" not in reply.headers["content-security-policy"]
     assert client.get("/api/v1/ledger").json["error"] == "busy"
+
+
+def test_pages_are_asked_for_again_and_robots_are_told(client: Client) -> None:
+    """A page is never kept without asking; search engines read acts and stay out of filters and exports."""
+    assert client.get("/about").headers["cache-control"] == "no-cache"
+    robots = client.get("/robots.txt").body.decode()
+    assert "Disallow: /api/" in robots
+    assert "Disallow: /records?" in robots
+    assert "Disallow: /records/" not in robots

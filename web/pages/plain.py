@@ -1,8 +1,8 @@
-"""``/about`` and ``/witnesses``: what a verdict proves and what it does not, and who co-records the ledger."""
+"""``/about``, ``/witnesses``, ``/robots.txt``: what a verdict proves and what it does not, and who co-records the ledger."""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, Response
 
 from web.app import reading
 from web.pages.corecording import co_recorders
@@ -12,6 +12,12 @@ from web.settings import WebSettings
 __all__ = ["blueprint"]
 
 blueprint = Blueprint("plain", __name__)
+
+_ROBOTS = """User-agent: *
+Disallow: /api/
+Disallow: /records?
+Disallow: /view/
+"""
 
 
 @blueprint.get("/about")
@@ -24,3 +30,9 @@ def about() -> str:
 def witnesses() -> str:
     """Say who co-records that the ledger only grows, or that nobody does yet."""
     return page("witnesses.html", witnesses=co_recorders(reading))
+
+
+@blueprint.get("/robots.txt")
+def robots() -> Response:
+    """Let search engines read acts, but not walk through every filter and export (RFC 9309)."""
+    return Response(_ROBOTS, mimetype="text/plain")
