@@ -32,14 +32,13 @@ def span(start: int, end: int) -> int:
     return (1 << end) - (1 << start) if start < end else 0
 
 
-def places(bits: int) -> list[int]:
-    """Return the entries of a bitmap, lowest first."""
-    low, rest = trimmed(bits)
-    return _places(_bytes_of(rest), low)
+def places(bits: int, low: int = 0) -> list[int]:
+    """Return the entries of a bitmap, lowest first; ``low`` lie before it."""
+    return _places(_bytes_of(bits), low)
 
 
-def count_common(bits: int, low: int, other: int, other_low: int) -> int:
-    """Return how many entries two bitmaps have in common; each is given from its own ``low`` on."""
+def count_common(low: int, bits: int, other_low: int, other: int) -> int:
+    """Return how many entries two trimmed bitmaps have in common."""
     return (bits >> max(0, other_low - low) & other >> max(0, low - other_low)).bit_count()
 
 

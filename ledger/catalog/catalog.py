@@ -7,6 +7,7 @@ its entry.
 
 from __future__ import annotations
 
+import datetime
 import json
 import time
 import zlib
@@ -22,10 +23,9 @@ from ledger.catalog.finder import Finder
 from ledger.catalog.marking import mark_hits, snippet_of
 from ledger.catalog.memory import Memory
 from ledger.catalog.ordering import ordered
-from ledger.catalog.rows import Page, Row, lag_days
+from ledger.catalog.rows import Page, Row
 from ledger.catalog.schema import open_existing
 from ledger.errors import StoreError
-from ledger.records.entry import format_time
 from ledger.sqlite import driver
 
 __all__ = ["Catalog", "Page", "Row", "mark_hits"]
@@ -66,8 +66,8 @@ class Catalog:
                 return Page([], 0, True, {name: [] for name in FACETS})
             finder.columns.extend(finder.connection, finder.size)
             hits, start = finder.found(wanted), (page - 1) * per_page
-            found = list(islice(ordered(finder, wanted, hits), start, start + per_page))
-            return Page(_rows(finder, found), hits.bit_count(), True, count_facets(finder, wanted, hits))
+            number, found = hits.bit_count(), list(islice(ordered(finder, wanted, hits), start, start + per_page))
+            return Page(_rows(finder, found), number, True, count_facets(finder, wanted, hits, number))
 
     def each(self, wanted: Filter, size: int) -> Iterator[Row]:
         """Return an iterator over all acts below entry ``size`` that ``wanted`` means, in its order, of one snapshot.
@@ -104,11 +104,18 @@ class Catalog:
 
     def snippet(self, index: int, q: str) -> list[tuple[str, bool]] | None:
         """Return what stands around the first hit in a text of the act, as (piece, whether it is a hit); None without one."""
+        return self.snippets([index], q).get(index)
+
+    def snippets(self, indexes: Sequence[int], q: str) -> dict[int, list[tuple[str, bool]]]:
+        """Return the snippet of each of some acts that has one."""
+        found: dict[int, list[tuple[str, bool]]] = {}
         with self._snapshot() as finder:
-            query = "SELECT text FROM texts WHERE idx = ? ORDER BY rowid"
-            texts = finder.connection.execute(query, (index,)).fetchall() if finder and q else []
-            found = (snippet_of(zlib.decompress(row[0]).decode("utf-8"), q) for row in texts)
-            return next((one for one in found if one), None)
+            query = "SELECT idx, text FROM texts WHERE idx IN (SELECT value FROM json_each(?)) ORDER BY idx, rowid"
+            values = (json.dumps([*indexes]),)
+            for index, text in finder.connection.execute(query, values) if finder and q else ():
+                if index not in found and (snippet := snippet_of(zlib.decompress(text).decode("utf-8"), q)):
+                    found[index] = snippet
+        return found
 
     def close(self) -> None:
         """Close the catalogue; the next call opens it again."""
@@ -182,11 +189,11 @@ def _rows(finder: Finder, found: Sequence[int]) -> list[Row]:
 
 def _row(row: Sequence[Any], finder: Finder) -> Row:
     index, moment, act_id, ref, kind, form, office, number, title, signed_on, currency, value, supplier, method, documents = row
-    recorded_on = format_time(moment + finder.utc_seconds)[:10]
+    utc, local = (datetime.datetime.fromtimestamp(one, datetime.UTC) for one in (moment, moment + finder.utc_seconds))
     return Row(
         index=index,
-        time=format_time(moment),
-        recorded_on=recorded_on,
+        time=f"{utc.isoformat()[:19]}Z",
+        recorded_on=local.isoformat()[:10],
         id=act_id.hex(),
         ref=ref,
         kind=kind,
@@ -195,7 +202,7 @@ def _row(row: Sequence[Any], finder: Finder) -> Row:
         number=number,
         title=title,
         signed_on=signed_on,
-        lag_days=lag_days(signed_on, recorded_on),
+        lag_days=(local.date() - datetime.date.fromisoformat(signed_on)).days,
         currency=currency,
         value=value,
         supplier=supplier,

@@ -19,7 +19,7 @@ from ledger.catalog.memory import PROFILE
 
 __all__ = ["MOST_COUNTED", "MOST_VALUES", "count_facets"]
 
-MOST_COUNTED = 16_384
+MOST_COUNTED = 8192
 MOST_VALUES = 100
 _SAMPLE = 1024
 _ONE_ENTRY = 0.00007
@@ -27,32 +27,32 @@ _ONE_ENTRY = 0.00007
 Counts = list[tuple[str, int | None]]
 
 
-def count_facets(finder: Finder, wanted: Filter, hits: int) -> dict[str, Counts]:
-    """Return the values of every facet; ``hits`` are the acts that the whole filter means."""
+def count_facets(finder: Finder, wanted: Filter, hits: int, number: int) -> dict[str, Counts]:
+    """Return the values of every facet; ``hits`` are the acts that the whole filter means, ``number`` how many these are."""
     chosen = [name for name in FACETS if getattr(wanted, name)]
-    found = _count(finder, wanted, hits, [name for name in FACETS if name not in chosen])
+    found = _count(finder, wanted, hits, number, [name for name in FACETS if name not in chosen])
     for name in chosen:
         others = finder.found(wanted, without=name)
-        found |= _count(finder, wanted.without(name), others, [name])
+        found |= _count(finder, wanted.without(name), others, others.bit_count(), [name])
         present = {value for value, _ in found[name]}
         missing = [value for value in getattr(wanted, name) if value not in present]
         found[name] += [(value, (others & finder.facet(name, value)).bit_count()) for value in missing]
     return {name: found[name] for name in FACETS}
 
 
-def _count(finder: Finder, wanted: Filter, hits: int, facets: list[str]) -> dict[str, Counts]:
+def _count(finder: Finder, wanted: Filter, hits: int, number: int, facets: list[str]) -> dict[str, Counts]:
     """Count some facets of ``hits``, which are all that ``wanted`` means."""
     if wanted == Filter(sort=wanted.sort):
         return {name: _ranked(finder, name, _everywhere(finder, name)) for name in facets}
-    number, (low, rest) = hits.bit_count(), trimmed(hits)
+    low, rest = trimmed(hits)
     found = {}
     if _bitmaps_are_cheaper(finder, facets, number, rest.bit_length()):
         codes = {name: finder.columns.values(name) for name in facets if name in PROFILE}
         for name, known in codes.items():
-            found[name] = _ranked(finder, name, [(code, count_common(rest, low, *finder.trimmed(code))) for code in known])
+            found[name] = _ranked(finder, name, [(code, count_common(low, rest, *finder.trimmed(code))) for code in known])
     left = [name for name in facets if name not in found]
     if left and number <= MOST_COUNTED:
-        counted = finder.columns.count(places(hits), left)
+        counted = finder.columns.count(places(rest, low), left)
         found |= {name: _ranked(finder, name, counts.items()) for name, counts in counted.items()}
     elif left:
         sample = finder.columns.count(list(islice(highest(hits), _SAMPLE)), left)

@@ -55,10 +55,8 @@ class Finder:
         return self.every(f"={code}")
 
     def trimmed(self, code: int) -> tuple[int, int]:
-        """Return the acts with the value of a facet, from before the first of them on, and where that is."""
-        bits = self.coded(code)
-        low = self.columns.lowest(f"={code}", bits)
-        return bits >> low, low
+        """Return how many entries lie before the first act with the value of a facet, and the bitmap from there on."""
+        return self.columns.trimmed_bitmap(f"={code}", self.size, lambda start: self._term(f"={code}", start))
 
     def every(self, term: str) -> int:
         """Return the acts with a term that many have, a facet's value, ``ALL`` or ``VALUED``; kept in memory."""

@@ -46,10 +46,9 @@ class Columns:
         self._lock = threading.Lock()
         self._profiles, self._suppliers = array("I"), array("I")
         self._codes = {name: array("I", [0]) for name in PROFILE}
-        self._bitmaps: dict[str, tuple[int, int]] = {}
+        self._bitmaps: dict[str, tuple[int, int, int]] = {}
         self._values: dict[str, dict[int, str]] = {name: {} for name in PROFILE}
         self._names: dict[int, str] = {}
-        self._lowest: dict[str, int] = {}
 
     def values(self, facet: str) -> dict[int, str]:
         """Return the values of a facet of ``PROFILE`` by code; ``extend`` has been called."""
@@ -75,24 +74,23 @@ class Columns:
 
     def bitmap(self, term: str, size: int, read: Callable[[int], int]) -> int:
         """Return the bitmap of a term among ``size`` entries; ``read`` gives it from an entry on."""
+        low, bits = self.trimmed_bitmap(term, size, read)
+        return bits << low
+
+    def trimmed_bitmap(self, term: str, size: int, read: Callable[[int], int]) -> tuple[int, int]:
+        """Return how many entries lie before the first of a term's bitmap, in whole words, and the bitmap from there on."""
         with self._lock:
-            known, bits = self._bitmaps.pop(term, (0, 0))
+            known, low, bits = self._bitmaps.pop(term, (0, 0, 0))
             if known:
-                self._bitmaps[term] = known, bits  # those asked for last are kept longest
+                self._bitmaps[term] = known, low, bits  # those asked for last are kept longest
         if known >= size:
-            return bits & span(0, size) if known > size else bits
-        bits |= read(known)
+            return low, bits & span(0, max(0, size - low)) if known > size else bits
+        low, bits = trimmed(bits << low | read(known))
         with self._lock:
-            self._bitmaps[term] = size, bits
+            self._bitmaps[term] = size, low, bits
             if len(self._bitmaps) > _MOST_BITMAPS:
                 del self._bitmaps[next(iter(self._bitmaps))]
-        return bits
-
-    def lowest(self, term: str, bits: int) -> int:
-        """Return how many entries lie before the first one of a term's bitmap; that never changes."""
-        if term not in self._lowest and bits:
-            self._lowest[term] = trimmed(bits)[0]
-        return self._lowest.get(term, 0)
+        return low, bits
 
     def extend(self, connection: Any, size: int) -> None:
         """Read what ``size`` entries have beyond those already here; inside the caller's snapshot."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from ledger.catalog.bits import highest, lowest, places
+from ledger.catalog.bits import highest, lowest
 from ledger.catalog.filters import Filter
 from ledger.catalog.finder import Finder
 from ledger.catalog.folding import VALUED
@@ -38,7 +38,7 @@ def _by_column(finder: Finder, hits: int, where: str, column: str, down: bool) -
     count = hits.bit_count()
     if count <= _FEW:
         query = f"SELECT idx FROM acts WHERE idx IN (SELECT value FROM json_each(?)) {order}"
-        yield from (row[0] for row in finder.connection.execute(query, (json.dumps(places(hits)),)).fetchall())
+        yield from (row[0] for row in finder.connection.execute(query, (json.dumps(list(lowest(hits))),)).fetchall())
         return
     marks = hits.to_bytes((finder.size >> 3) + 1, "little")
     for (index,) in finder.connection.execute(f"SELECT idx FROM acts WHERE {where} {order}"):

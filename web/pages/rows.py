@@ -29,7 +29,8 @@ class Listed:
 def rows_of(reading: Reading, rows: Sequence[Row], q: str = "") -> list[Listed]:
     """Return rows as lists show them; ``q`` are the words whose hits are marked."""
     touched = _touched(reading, [row.ref for row in rows])
-    return [_listed(reading, row, q, row.ref in touched) for row in rows]
+    snippets = reading.catalog.snippets([row.index for row in rows], q) if q else {}
+    return [_listed(row, q, snippets.get(row.index), row.ref in touched) for row in rows]
 
 
 def acts_as_rows(reading: Reading, acts: Sequence[Act]) -> list[Listed]:
@@ -38,10 +39,9 @@ def acts_as_rows(reading: Reading, acts: Sequence[Act]) -> list[Listed]:
     return rows_of(reading, rows)
 
 
-def _listed(reading: Reading, row: Row, q: str, touched: bool) -> Listed:
+def _listed(row: Row, q: str, snippet: Marked | None, touched: bool) -> Listed:
     if not q:
         return Listed(row, [(row.title, False)], [(row.number or "", False)], None, touched)
-    snippet = reading.catalog.snippet(row.index, q)
     return Listed(row, mark_hits(row.title, q), mark_hits(row.number or "", q), snippet, touched)
 
 
