@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SiteLedger", "plain_http_hosts"]
 
+_CACHED = (0.5, 1.0, 2.0, 4.0)  # seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Fate:
@@ -145,13 +147,16 @@ class SiteLedger:
         from ledger.remote.answers import fate_told
 
         told = fate_told(self.client, act_id)
-        state = "pending" if told.state == "waiting" else told.state
-        if told.index is not None and state == "published":
+        state = {"waiting": "pending", "integrated": "pending"}.get(told.state, told.state)
+        if told.index is None or state != "published":
+            return Fate(state, None, told.reasons)
+        for pause in _CACHED:  # the checkpoint may come from a cache of some seconds
             view = self._view()
-            if told.index >= view.size:  # the checkpoint is served from a cache of some seconds
-                return Fate("integrated", told.index)
-            self._check_entry(view, told.index, act_id)
-        return Fate(state, told.index, told.reasons)
+            if told.index < view.size:
+                self._check_entry(view, told.index, act_id)
+                return Fate("published", told.index)
+            self.client.sleep(pause)
+        return Fate("pending", told.index)
 
     def lacking(self, documents: Sequence[dict[str, Any]]) -> list[Reason]:
         """Return nothing: the site names the documents that it lacks, and takes nothing without them."""

@@ -72,10 +72,10 @@ class Client:
         plain_http: Collection[str] = (),
         patience: float = PATIENCE,
         tell: Callable[[float], None] | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self.url, self.lang = check_address(url, plain_http), lang
-        self.patience, self.sleep, self._tell = patience, sleep, tell
+        self.patience, self.sleep, self._tell = patience, sleep or time.sleep, tell
         self._reached = False
 
     def get(self, path: str, query: Query = (), *, limit: int = MOST_BYTES) -> Reply:

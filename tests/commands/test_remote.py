@@ -140,7 +140,7 @@ def test_what_can_be_known_publicly(bening: Bening, site: Site) -> None:
     assert "…" not in said
 
 
-def test_what_became_of_a_submission(bening: Bening, site: Site) -> None:
+def test_what_became_of_a_submission(bening: Bening, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Published only if that entry is the act; unknown, refused and waiting have their exit statuses."""
     found = bening.json("publish", "sk.pdf", *SAID, "--yes")
     assert bening.json("status", "--act", found["id"])["index"] == 4
@@ -150,6 +150,9 @@ def test_what_became_of_a_submission(bening: Bening, site: Site) -> None:
     site.once(Answer.json(200, {"id": other, "state": "published", "index": 4}), "GET", f"{ACTS}/{other}")
     assert bening.json("status", "--act", other, status=1)["error"] == "site-unproven"
     site.once(Answer.json(200, {"id": other, "state": "waiting"}), "GET", f"{ACTS}/{other}")
+    assert bening.json("status", "--act", other, status=3)["state"] == "pending"
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    site.once(Answer.json(200, {"id": other, "state": "published", "index": 99}), "GET", f"{ACTS}/{other}")
     assert bening.json("status", "--act", other, status=3)["state"] == "pending"
     reasons = [{"code": "number-used", "path": "", "sentence": "Sudah dipakai."}]
     site.once(Answer.json(200, {"id": other, "state": "refused", "reasons": reasons}), "GET", f"{ACTS}/{other}")
