@@ -14,6 +14,7 @@ import email.utils
 import functools
 import ipaddress
 import itertools
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -197,9 +198,10 @@ def _target(path: str, query: Query) -> str:
 
 
 def _short(error: BaseException) -> str:
-    """Return a library's error as one short line, without the object that it names first."""
-    text = str(error).rpartition(">: ")[2] or str(error)
-    return f"{type(error).__name__}: {text}"[:200]
+    """Return what a library's error says, without the objects and numbers that it names first."""
+    said = str(error.args[0]) if len(error.args) == 2 and isinstance(error.args[0], str) else str(error)
+    text = re.sub(r"HTTPS?Connection(Pool)?\([^)]*\): |\[Errno -?[0-9]+\] |\[SSL[^\]]*\] |Connection broken: ", "", said)
+    return text[:200] or type(error).__name__
 
 
 @functools.cache

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
 import email.utils
+import ssl
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ledger.errors import AdmissionError, FetchError, LedgerError, StoreError, UsageError
 from ledger.remote.answers import ask, refusal
@@ -195,3 +203,50 @@ def test_a_document_that_changed_ends_the_form(tmp_path: Path) -> None:
         with pytest.raises(AdmissionError) as refused:
             again()
         assert refused.value.reasons[0].code == "document-missing"
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent to whoever stands in the way; a certificate that this machine trusts is accepted, for its name only."""
+    server, port = _tls_server(tmp_path)
+    asked = [Client(f"https://localhost:{port}", sleep=lambda _: None) for _ in range(2)]
+    try:
+        with pytest.raises(FetchError) as failed:
+            asked[0].get("checkpoint")
+        assert failed.value.code == "site-unreachable"
+        assert "certificate" in explain(failed.value, "en").lower()
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        assert asked[1].get("checkpoint").status == 200
+        with pytest.raises(FetchError):
+            Client(f"https://127.0.0.1:{port}").get("checkpoint")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _tls_server(folder: Path) -> tuple[ThreadingHTTPServer, int]:
+    """A server under a certificate for ``localhost`` that it signed itself."""
+    now, name = datetime.datetime.now(datetime.UTC), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 7, now - datetime.timedelta(1), now + datetime.timedelta(1))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    pem = builder.add_extension(x509.BasicConstraints(True, None), critical=True).sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    (folder / "cert.pem").write_bytes(pem)
+    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    return server, server.server_address[1]
