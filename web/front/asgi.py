@@ -96,17 +96,17 @@ class Front:
         except LedgerError as error:
             await self._refuse(scope, told, error)
         except (ConnectionError, TimeoutError) as error:
-            self.journal.tell("info", "reader gone", id=request, path=scope["path"][:200], detail=repr(error)[:200])
+            self.journal.tell("info", "reader gone", id=request, path=_told_path(scope), detail=repr(error)[:200])
             raise
         except Exception as error:
-            self.journal.tell("error", "unexpected", id=request, path=scope["path"][:200], detail=repr(error)[:500])
+            self.journal.tell("error", "unexpected", id=request, path=_told_path(scope), detail=repr(error)[:500])
             if told.status:
                 raise
             await self._refuse(scope, told, LedgerError(type(error).__name__, code="unexpected"))
         finally:
             seconds = time.perf_counter() - began
             self.journal.answered(kind, told.status, seconds)
-            line = {"method": scope["method"], "path": scope["path"][:200], "status": told.status, "ms": round(seconds * 1000, 1)}
+            line = {"method": scope["method"], "path": _told_path(scope), "status": told.status, "ms": round(seconds * 1000, 1)}
             self.journal.tell("info", "request", id=request, **line)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, address: str) -> str:
@@ -181,10 +181,10 @@ class Front:
         address = str(client[0]) if client else "127.0.0.1"
         if not self.proxies or not _is_among(address, self.proxies):
             return address
-        forwarded = header(scope, b"x-forwarded-for")
+        forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
         if (header(scope, b"x-forwarded-proto") or "").strip().lower() == "https":
             scope["scheme"] = "https"
-        return forwarded.rpartition(",")[2].strip() if forwarded else address
+        return forwarded[-1].rpartition(",")[2].strip() if forwarded else address  # the last is the proxy's own, others anybody's
 
 
 class _Told:
@@ -199,6 +199,11 @@ class _Told:
             self.status = message["status"]
             message = {**message, "headers": [*message["headers"], *self.extra]}
         await self.inner(message)
+
+
+def _told_path(scope: Scope) -> str:
+    """Return the path as the journal tells it, without the number or reference that a reader has typed or scanned."""
+    return re.sub(r"^/([nr])/.*", r"/\1/…", scope["path"], flags=re.DOTALL)[:200]
 
 
 def _safe(scope: Scope) -> list[tuple[str, str]]:

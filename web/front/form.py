@@ -70,6 +70,8 @@ async def read_form(content_type: str, chunks: AsyncIterator[bytes]) -> AsyncIte
             parser.write(chunk)
             while parts.events:
                 yield parts.events.pop(0)
+            if parts.ended:  # nobody waits for what comes behind the end
+                return
     except FormParserError as error:
         raise FormatError(str(error), code="bad-form") from None
     if not parts.ended:

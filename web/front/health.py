@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import time
 from typing import Any
 
@@ -15,13 +16,39 @@ from web.site import Site
 
 __all__ = ["gauges_of", "health_of"]
 
+_LOOK_EVERY = 1.0  # seconds
+
+
+class _Look:
+    """Whether a sequencer runs, looked at once a second however many ask.
+
+    A look holds the sequencer's lock for a moment: two at once would take each other for a sequencer, and a flood of them
+    would keep the true one from starting.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: dict[str, tuple[float, bool]] = {}
+
+    def __call__(self, home: Home) -> bool:
+        """Look, or return what was seen within the last second."""
+        with self._lock:
+            then, found = self._seen.get(str(home.path), (-_LOOK_EVERY, False))
+            if time.monotonic() - then >= _LOOK_EVERY:
+                found = home.is_sequenced()
+                self._seen[str(home.path)] = (time.monotonic(), found)
+            return found
+
+
+_is_sequenced = _Look()
+
 
 def health_of(home: Home, site: Site) -> tuple[int, bytes]:
     """Return status and JSON: 200 where readers are served; whether acts are being published is said in it."""
     try:
         with site.read() as reading:
             found: dict[str, Any] = {"status": "ok", "size": reading.size, "last_entry": reading.head.time}
-        found["publishing"] = home.is_sequenced()
+        found["publishing"] = _is_sequenced(home)
     except LedgerError as error:
         return 503, json.dumps({"status": "failing", "error": error.code}).encode()
     return 200, json.dumps(found).encode()
@@ -41,4 +68,4 @@ def gauges_of(home: Home, site: Site, staged: int) -> dict[str, float]:
     finally:
         inbox.close()
     usage = shutil.disk_usage(home.path)
-    return found | {"staging_bytes": staged, "disk_free_bytes": usage.free, "publishing": float(home.is_sequenced())}
+    return found | {"staging_bytes": staged, "disk_free_bytes": usage.free, "publishing": float(_is_sequenced(home))}
