@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,6 +21,7 @@ __all__ = ["Bridge", "Whole"]
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Whole = tuple[int, Headers, bytes]
+_LONGEST = 1800.0  # seconds; a stream keeps a thread and a snapshot for as long as it lasts
 
 
 class Bridge:
@@ -60,7 +62,11 @@ class Bridge:
 def _stream(
     send: Send, loop: asyncio.AbstractEventLoop, status: int, headers: Headers, first: bytes, pieces: Iterable[bytes]
 ) -> None:
+    until = time.monotonic() + _LONGEST
+
     def wait(message: dict[str, Any]) -> None:
+        if time.monotonic() > until:
+            raise ConnectionError("the reader takes too long")
         future = asyncio.run_coroutine_threadsafe(asyncio.wait_for(send(message), SLOW), loop)
         try:
             future.result()
