@@ -19,7 +19,7 @@ from ledger.catalog.filters import Filter
 from ledger.errors import LedgerError, StoreError
 from tests.catalog.shelf import FACTS, feed, fill, small_blocks, some_acts
 
-SECRET, OTHER = ("a" * 64, "Rahasia Tersembunyi nomor 4711"), ("b" * 64, "Terbuka untuk umum")
+SECRET, OTHER = ("a" * 64, "Rahasia Tersembunyi nomor 4711 biasa"), ("b" * 64, "Terbuka untuk umum")
 
 
 def dump(path: Path) -> list[tuple[Any, ...]]:
@@ -59,6 +59,7 @@ def test_a_withdrawn_text_leaves_no_trace(path: Path) -> None:
     assert catalog.count(Filter(q='"rahasia tersembunyi"'), 200) == 1
     assert catalog.snippet(150, "tersembunyi") is not None
     assert catalog.count(Filter(q="rahasia"), 200) == 2
+    assert catalog.count(Filter(q="biasa"), 200) == 200  # a word that all others have, too
     feeder = Feeder(path, **FACTS)
     assert feeder.withdraw([SECRET[0], "c" * 64]) == 1
     assert feeder.withdraw([SECRET[0]]) == 0
@@ -67,6 +68,7 @@ def test_a_withdrawn_text_leaves_no_trace(path: Path) -> None:
         assert catalog.count(Filter(q=q), 200) == 0, q
         assert catalog.snippet(150, q) is None
     assert [one.index for one in catalog.each(Filter(q="rahasia"), 200)] == [5]
+    assert {one.index for one in catalog.each(Filter(q="biasa"), 200)} == {*range(200)} - {150}
     assert [one.index for one in catalog.each(Filter(q="izin terbuka"), 200)] == [150]
     assert catalog.snippet(150, "umum") == [("Terbuka untuk ", False), ("umum", True)]
     catalog.close()

@@ -165,6 +165,15 @@ def test_too_many_hits_are_said_to_be_uncounted(catalog: Catalog, monkeypatch: p
     assert {number for _, number in found.facets["supplier"]} == {None}
 
 
+@pytest.mark.parametrize("size", [1, 63, 64, 65, 100, 128, 200, SIZE])
+@pytest.mark.parametrize("wanted", [Filter(), Filter(q="wali"), Filter(kind=("contract",)), Filter(q="wali", sort="-value")])
+def test_a_size_is_kept_by_a_reader_that_knows_nothing_yet(catalog: Catalog, size: int, wanted: Filter) -> None:
+    """Below a size in the middle of a block nothing later is found, also by the very first question."""
+    whole = [one.index for one in catalog.each(wanted, SIZE)]
+    assert [one.index for one in Catalog(catalog.path).each(wanted, size)] == [index for index in whole if index < size]
+    assert Catalog(catalog.path).count(wanted, size) == sum(index < size for index in whole)
+
+
 def test_the_newest_and_one(catalog: Catalog) -> None:
     """The newest acts come first; a row is found by its entry; entries that are no acts have none."""
     rows = [act.row for act in ACTS]
