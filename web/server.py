@@ -20,7 +20,9 @@ from web.front.journal import Journal
 __all__ = ["parse_listen", "serve"]
 
 _FILES = 65_536
+_CONNECTIONS = 8192  # at most; one that pipelines and reads nothing takes some 35 KiB
 _HEADERS_WITHIN = 10_000  # milliseconds; a client that sends its headers more slowly is left
+_TAKEN_WITHIN = 60_000  # milliseconds; the kernel leaves a reader that takes nothing for so long
 
 
 def serve(home: Home, listen: str, *, started: Callable[[str], None] | None = None) -> None:
@@ -45,18 +47,55 @@ def serve(home: Home, listen: str, *, started: Callable[[str], None] | None = No
 async def _serve(front: Any, host: str, port: int, socket_path: Path | None, started: Callable[[], Any]) -> None:
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
-    from granian.server.embed import Server
 
     logging.getLogger("_granian").setLevel(logging.ERROR)
-    server = Server(
+    server = _server_class()(
         front, host, port, socket_path, interface=Interfaces.ASGI, http=HTTPModes.http1, websockets=False, backlog=1024,
-        backpressure=2048, http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_WITHIN), log_enabled=False,
+        backpressure=_most_connections(), http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_WITHIN), log_enabled=False,
     )  # fmt: skip
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
     loop.call_later(0.1, started)
     await server.serve()
+
+
+def _server_class() -> Any:
+    """Return granian's server with a listening socket of ours: a reader that takes nothing must not keep a connection.
+
+    What is set on a listening socket holds for every connection that it accepts (tcp(7)).
+    """
+    from granian._granian import SocketHolder
+    from granian.server.embed import Server
+
+    class Listening(Server):
+        def _init_shared_socket(self) -> None:
+            if self.bind_uds or not hasattr(socket, "TCP_USER_TIMEOUT"):
+                super()._init_shared_socket()  # type: ignore[no-untyped-call]
+                return
+            self.listening = _listen(self.bind_addr, self.bind_port, self.backlog)
+            holder: Any = SocketHolder  # whose stub lacks the arguments: file descriptor, whether a Unix socket, backlog
+            self._shd, self._ssp = holder(self.listening.fileno(), False, self.backlog), None
+
+    return Listening
+
+
+def _listen(host: str, port: int, backlog: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _TAKEN_WITHIN)
+    listening.setblocking(False)
+    listening.bind((host, port))
+    listening.listen(backlog)
+    return listening
+
+
+def _most_connections() -> int:
+    """Return how many connections are held at once: half of the open files that this process may have, the rest are files."""
+    import resource
+
+    return max(256, min(_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2))
 
 
 def _allow_connections() -> None:

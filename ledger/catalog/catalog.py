@@ -59,12 +59,14 @@ class Catalog:
         with self._snapshot() as finder:
             return finder.size if finder else 0
 
-    def search(self, wanted: Filter, *, page: int = 1, per_page: int = 20) -> Page:
-        """Return one page of the acts that ``wanted`` means; ``page`` counts from 1."""
+    def search(self, wanted: Filter, *, page: int = 1, per_page: int = 20, size: int | None = None) -> Page:
+        """Return one page of the acts that ``wanted`` means, below entry ``size`` if that is given; ``page`` counts from 1."""
         with self._snapshot() as finder:
             if finder is None:
                 return Page([], 0, True, {name: [] for name in FACETS})
             finder.columns.extend(finder.connection, finder.size)
+            if size is not None and size < finder.size:
+                finder = Finder(finder.connection, size, finder.utc_seconds, finder.columns, whole=False)
             hits, start = finder.found(wanted), (page - 1) * per_page
             number, found = hits.bit_count(), list(islice(ordered(finder, wanted, hits), start, start + per_page))
             return Page(_rows(finder, found), number, True, count_facets(finder, wanted, hits, number))

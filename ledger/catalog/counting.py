@@ -42,7 +42,7 @@ def count_facets(finder: Finder, wanted: Filter, hits: int, number: int) -> dict
 
 def _count(finder: Finder, wanted: Filter, hits: int, number: int, facets: list[str]) -> dict[str, Counts]:
     """Count some facets of ``hits``, which are all that ``wanted`` means."""
-    if wanted == Filter(sort=wanted.sort):
+    if finder.whole and wanted == Filter(sort=wanted.sort):
         return {name: _ranked(finder, name, _everywhere(finder, name)) for name in facets}
     low, rest = trimmed(hits)
     found = {}

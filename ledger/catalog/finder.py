@@ -28,9 +28,13 @@ _DAY = 86_400
 class Finder:
     """Bitmaps of terms and filters among the first ``size`` entries of one snapshot; each bitmap is made once."""
 
-    def __init__(self, connection: Any, size: int, utc_seconds: int, columns: Columns) -> None:
-        """``utc_seconds``: by how much local clocks are ahead of UTC; ``columns``: those of this catalogue's file."""
+    def __init__(self, connection: Any, size: int, utc_seconds: int, columns: Columns, *, whole: bool = True) -> None:
+        """``utc_seconds``: by how much local clocks are ahead of UTC; ``columns``: those of this catalogue's file.
+
+        ``whole``: the catalogue itself has no more than ``size`` entries, so that its totals are theirs.
+        """
         self.connection, self.size, self.utc_seconds, self.columns = connection, size, utc_seconds, columns
+        self.whole = whole
 
     def found(self, wanted: Filter, *, without: str = "") -> int:
         """Return the acts that a filter means, ``without`` one of its facets."""

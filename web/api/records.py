@@ -41,7 +41,7 @@ def records() -> Response:
     if page * per_page > MOST_PAGED:
         raise UsageError(f"page {page}", code="page-too-deep", limit=MOST_PAGED)
     snapshot, names = snapshot_of(reading), Names(reading.roster)
-    found = reading.catalog.search(wanted, page=page, per_page=per_page)
+    found = reading.catalog.search(wanted, page=page, per_page=per_page, size=snapshot.size)
     return json_answer({
         "count": found.count,
         "exact": found.exact,

@@ -139,7 +139,7 @@ def promises_of(reading: Reading) -> list[Promise]:
 
 def _promise(reading: Reading, duty: dict[str, Any]) -> Promise:
     wanted = Filter(office=(duty["office"],), form=tuple(duty["forms"]), since=duty["from"])
-    rows = reading.catalog.search(wanted, per_page=_SAMPLE).rows
+    rows = reading.catalog.search(wanted, per_page=_SAMPLE, size=reading.size).rows
     lags = [row.lag_days for row in rows]
     begun = duty["from"] <= local_date(reading.head.time, reading.roster.utc_offset)
     count = max(len(rows), reading.catalog.count(wanted, reading.size))

@@ -54,12 +54,12 @@ def records() -> str:
 
     wanted = Filter.read(request.args.items(multi=True))
     number = _page_number(request.args.get("page", "1"))
-    found = reading.catalog.search(wanted, page=number, per_page=_PER_PAGE)
+    found = reading.catalog.search(wanted, page=number, per_page=_PER_PAGE, size=reading.size)
     say, names = say_of(g.lang), Names(reading.roster)
     return page(
         "records.html",
         wanted=wanted, found=found, names=names, own_search=True, sorts=SORTS,
-        rows=rows_of(reading, [row for row in found.rows if row.index < reading.size], wanted.q),
+        rows=rows_of(reading, found.rows, wanted.q),
         chips=_chips(wanted, say, names), facets=_facets(wanted, found.facets, say, names), exact=_exact(wanted.q),
         exports={one: _export(one, wanted) for one in EXPORTS}, number=number,
         pages=_pages(wanted, number, found.count, found.exact),
