@@ -122,7 +122,7 @@ def test_the_browser_alone_would_accept_more(js: Checker) -> None:
 def test_sha256_in_any_pieces(js: Checker) -> None:
     """However a message is cut, the digest is hashlib's; around every block border, and for a Blob read in pieces."""
     chance = random.Random(1)
-    messages = [chance.randbytes(size) for size in [*range(0, 200), 1000, 4096, 65_537]]
+    messages = [chance.randbytes(size) for size in [*range(200), 1000, 4096, 65_537]]
     cut = "(() => { const d = new m.Sha256(); const data = b.parseBase64(c[0]); let at = 0; for (const n of c[1]) { d.update(data.subarray(at, at + n)); at += n; } return b.toHex(d.update(data.subarray(at)).digest()); })()"
     cases = [[b64(one), [chance.randrange(0, 90) for _ in range(chance.randrange(0, 9))]] for one in messages]
     cases = [[data, sizes] for data, sizes in cases]

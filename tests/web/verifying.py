@@ -47,7 +47,7 @@ _PIN = """async () => {
   kept.confirm(pin);
 }"""
 # What the browser tells besides: its own pin, and what it cannot check. Nothing of it is in Python's verdict.
-_OWN = {"pinned", "compared", "post-quantum"}
+_OWN = {"pinned", "compared", "post-quantum", "look-up"}
 _OWN_ALARMS = {"founding-changed", "policy-other-keys", "policy-weaker"}
 
 

@@ -22,7 +22,7 @@ export async function scan() {
   try {
     video.srcObject = stream;
     dialog.showModal();
-    await video.play();
+    video.play().catch(() => {}); // until it shows something, there is no code to find
     return await firstCode(dialog, video);
   } finally {
     stream.getTracks().forEach((track) => track.stop());

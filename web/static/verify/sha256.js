@@ -104,9 +104,25 @@ export async function sha256OfBlob(blob, progress = () => {}) {
   return toHex(found.digest());
 }
 
-/** Yield the bytes of a Blob, at most a megabyte at a time. */
+/** Yield the bytes of a Blob, at most a megabyte at a time; a piece is good until the next one is asked for. */
 export async function* pieces(blob, size = 1 << 20) {
-  for (let at = 0; at < blob.size; at += size) {
-    yield new Uint8Array(await blob.slice(at, Math.min(at + size, blob.size)).arrayBuffer());
+  const reader = readerInto(blob);
+  if (!reader) {
+    for (let at = 0; at < blob.size; at += size) yield new Uint8Array(await blob.slice(at, Math.min(at + size, blob.size)).arrayBuffer());
+    return;
+  }
+  let buffer = new ArrayBuffer(size); // the same memory again and again, so that a phone need not clear up after a large file
+  for (let part = await reader.read(new Uint8Array(buffer)); !part.done; part = await reader.read(new Uint8Array(buffer))) {
+    yield part.value;
+    buffer = part.value.buffer;
+  }
+}
+
+/** A reader that fills memory which it is given, or null where the browser has none. */
+function readerInto(blob) {
+  try {
+    return blob.stream().getReader({ mode: "byob" });
+  } catch {
+    return null;
   }
 }

@@ -57,7 +57,7 @@ export async function readZip(blob) {
     const parts = [], digest = new Sha256();
     for await (const piece of contentOf(blob, member)) {
       digest.update(piece);
-      if (kind.isKept) parts.push(piece);
+      if (kind.isKept) parts.push(piece.slice());
     }
     found.hashes.set(name, toHex(digest.digest()));
     found.sizes.set(name, member.size);
