@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import json
+import resource
+import socket
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +21,7 @@ from web.front.form import Event, read_form
 from web.front.health import health_of
 from web.front.journal import Journal
 from web.front.limits import Buckets
+from web.server import _listen, _most_connections
 from web.settings import WebSettings
 
 
@@ -82,3 +86,22 @@ def test_a_form_that_goes_on_behind_its_end_is_answered() -> None:
 
     assert [kind for kind, _ in asyncio.run(run())] == ["begin", "data", "end"]
     assert not read
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux ends connections that nobody reads")
+def test_a_reader_that_takes_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two thousand who asked and never read took every connection for as long as they liked; the kernel now ends them."""
+    monkeypatch.setattr("web.server._TAKEN_WITHIN", 1000)
+    with _listen("127.0.0.1", 0, 1) as listening, socket.socket() as idle:
+        idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        idle.connect(listening.getsockname())
+        accepted = listening.accept()[0]
+        accepted.settimeout(20)
+        with accepted, pytest.raises(OSError) as ended:
+            accepted.sendall(bytes(1 << 28))
+        assert ended.value.errno == errno.ETIMEDOUT
+
+
+def test_connections_at_once_leave_room_for_files() -> None:
+    """At most half of the open files that the process may have are connections."""
+    assert 256 <= _most_connections() <= max(256, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)

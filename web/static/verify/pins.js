@@ -9,7 +9,7 @@
 import { formatBase64, isHex, parseBase64, utf8 } from "./bytes.js";
 import { dumpEnvelope } from "./envelope.js";
 import { asLedgerError, attempt, storeError } from "./errors.js";
-import { parseCheckpoint, parseNote } from "./note.js";
+import { claimedBy, parseCheckpoint, parseNote } from "./note.js";
 import { parsePolicy, signersOf } from "./policy.js";
 import { replay } from "./signers.js";
 import { rosterLines } from "./source.js";
@@ -99,11 +99,33 @@ export class Pins {
     const roster = linesOf(pin.roster);
     const kept = { policy: formatBase64(policyFile), founding, note: formatBase64(note), payloads, roster, since, confirmed, evidence };
     try {
-      this.storage.setItem(PLACE, JSON.stringify(kept));
+      this.storage.setItem(PLACE, JSON.stringify(this._withOthers(kept)));
       pin.isKept = true;
     } catch {
       pin.isKept = false; // full, or forbidden: said on the page, and the next visit is a first one
     }
+  }
+
+  /** Return `kept` with what another tab has kept of the same pin meanwhile: a larger state, evidence, a comparison. */
+  _withOthers(kept) {
+    const other = attemptToRead(this._read());
+    if (!other || other.founding !== kept.founding || other.policy !== kept.policy) return kept;
+    const newest = sizeOf(other.note) > sizeOf(kept.note) ? { note: other.note, payloads: other.payloads, roster: other.roster } : {};
+    const evidence = [...new Set([...other.evidence, ...kept.evidence])].slice(-MOST_EVIDENCE);
+    return { ...kept, ...newest, evidence, confirmed: kept.confirmed || other.confirmed === true };
+  }
+}
+
+const sizeOf = (note) => claimedBy(parseBase64(note)).size;
+
+/** Return a kept pin unjudged, null where none can be read; what is damaged is never taken over. */
+function attemptToRead(text) {
+  try {
+    const found = JSON.parse(text);
+    sizeOf(found.note);
+    return Array.isArray(found.evidence) && Array.isArray(found.payloads) ? found : null;
+  } catch {
+    return null;
   }
 }
 
