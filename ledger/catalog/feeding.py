@@ -131,13 +131,14 @@ class Feeder:
 
     def _add_rows(self, acts: Sequence[Feed]) -> None:
         values, profiles, facets = [], Counter[int](), Counter[int]()
+        times = {text: parse_time(text) for text in {act.row.time for act in acts}}
         for row in (act.row for act in acts):
             profile = self._profile(row)
             supplier = self._code("supplier", row.supplier) if row.supplier is not None else 0
             profiles[profile] += 1
             facets.update(self._code(facet, value) for facet, value in _facets_of(row))
             values.append(
-                (row.index, parse_time(row.time), bytes.fromhex(row.id), row.ref, profile, row.number, row.title, row.signed_on,
+                (row.index, times[row.time], bytes.fromhex(row.id), row.ref, profile, row.number, row.title, row.signed_on,
                  row.currency, row.value, amount_key(row.value), supplier, row.documents)
             )  # fmt: skip
         run = self.connection.executemany

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class Page:
 
 def row_of(record: Record, *, index: int, time: str, utc_offset: str) -> Row:
     """Return the row of the act at ``index``."""
-    data, fields, recorded_on = record.data, record.data["fields"], local_date(time, utc_offset)
+    data, fields, recorded_on = record.data, record.data["fields"], _local_date(time, utc_offset)
     valued = "value" in fields and "currency" in fields
     return Row(
         index=index,
@@ -83,6 +84,12 @@ def row_of(record: Record, *, index: int, time: str, utc_offset: str) -> Row:
         method=fields.get("method"),
         documents=len(record.documents),
     )
+
+
+@functools.lru_cache(maxsize=64)
+def _local_date(time: str, utc_offset: str) -> str:
+    """Return a local date; acts of one batch have one time."""
+    return local_date(time, utc_offset)
 
 
 def lag_days(signed_on: str, recorded_on: str) -> int:

@@ -27,6 +27,7 @@ from ledger.records.record import RECORD_TYPE, parse_record
 __all__ = ["Outcome", "Submission", "hand_over", "sequence_once"]
 
 PATIENCE = 60.0
+CATCH_UP = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,9 @@ def sequence_once(home: Home, keys: KeyOpener, clock: Clock | None = None) -> bo
         try:
             sequencer.start()
             while sequencer.step(BATCH):
+                pass
+            deadline = time.monotonic() + CATCH_UP
+            while sequencer.behind and time.monotonic() < deadline and sequencer.catch_up():
                 pass
         finally:
             sequencer.close()

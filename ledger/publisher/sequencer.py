@@ -35,6 +35,7 @@ __all__ = ["BATCH", "Sequencer", "append_entry", "empty_tip", "insert_entry", "r
 BATCH = 1000
 ABANDONED = 24 * 3600
 SWEEP_EVERY = 3600
+FEED_EVERY = 2.0
 
 Judgement = tuple[Pending, Sequence[Reason]]
 
@@ -58,7 +59,7 @@ class Sequencer:
         self.store = Store(home)
         self.inbox = Inbox(home)
         self.tip = tip_of(self.store)
-        self.behind = False
+        self.behind, self.fed = False, 0.0
 
     def close(self) -> None:
         """Close both databases."""
@@ -91,13 +92,20 @@ class Sequencer:
             if any(not reasons for _, reasons in judged):
                 flush(self.home, self.keys, self.clock.now())
             self.inbox.settle([(one.n, reasons) for one, reasons in judged])
-            self.catch_up()
+            self._feed_in_turn()
         return len(pending)
 
     def catch_up(self) -> bool:
-        """Feed the catalogue for a moment, with those who submitted answered already; tell whether more waits to be fed."""
-        self.behind = not keep_catalogue(self.home)
+        """Feed the catalogue for a moment; tell whether more waits to be fed."""
+        self.behind, self.fed = not keep_catalogue(self.home), time.monotonic()
         return self.behind
+
+    def _feed_in_turn(self) -> None:
+        """Feed the catalogue after a batch was answered; while others wait for theirs, every two seconds only."""
+        if self.inbox.pending(1) and time.monotonic() - self.fed < FEED_EVERY:
+            self.behind = True
+        else:
+            self.catch_up()
 
     def note(self, what: str, detail: str) -> None:
         """Keep what an operator has accepted."""

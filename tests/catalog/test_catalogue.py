@@ -14,7 +14,7 @@ import pytest
 
 from ledger.catalog.catalog import Catalog
 from ledger.catalog.filters import Filter
-from ledger.publisher import catalogue, sequencer
+from ledger.publisher import catalogue, handover, sequencer
 from ledger.publisher.backup import back_up, restore
 from ledger.publisher.catalogue import keep_catalogue, update_catalogue
 from ledger.publisher.fsck import check_home
@@ -131,7 +131,23 @@ def test_it_is_fed_only_after_the_answer(town: Town, monkeypatch: pytest.MonkeyP
     assert not any(seen)
 
 
-@pytest.mark.parametrize("fault", ["raises", "folder", "locked", "full"])
+def test_while_others_wait_it_is_fed_now_and_then(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under load the catalogue does not slow every batch; when nobody waits any more, it is complete."""
+    monkeypatch.setattr(handover, "BATCH", 1)
+    fed: list[int] = []
+
+    def watch(home: Any) -> bool:
+        fed.append(Catalog(home.search_db).size)
+        return keep_catalogue(home)
+
+    monkeypatch.setattr(sequencer, "keep_catalogue", watch)
+    outcomes = town.submit(*(town.act(b"%d" % number, number=f"{number}/X") for number in range(4)))
+    assert all(outcome.proof for outcome in outcomes)
+    assert fed == [2, 3]
+    assert Catalog(town.home.search_db).size == published_size(town.home) == 6
+
+
+@pytest.mark.parametrize("fault", ["raises", "folder", "locked", "full", "bug"])
 def test_a_fault_never_stops_publishing(town: Town, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], fault: str) -> None:
     """Acts get out whatever is wrong with the catalogue; it says so in a line, and catches up when it can."""
     with monkeypatch.context() as patch:
@@ -140,6 +156,8 @@ def test_a_fault_never_stops_publishing(town: Town, monkeypatch: pytest.MonkeyPa
         elif fault == "folder":
             town.home.search_db.unlink()
             town.home.search_db.mkdir()
+        elif fault == "bug":
+            patch.setattr(catalogue, "texts_of", lambda *_, **__: {}["oops"])
         elif fault == "full":
             patch.setattr(catalogue.Feeder, "add", _failing)
         else:
