@@ -49,6 +49,7 @@ async def _serve(front: Any, host: str, port: int, socket_path: Path | None, sta
     from granian.http import HTTP1Settings
 
     logging.getLogger("_granian").setLevel(logging.ERROR)
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it would tell each malformed form, in lines of its own
     server = _server_class()(
         front, host, port, socket_path, interface=Interfaces.ASGI, http=HTTPModes.http1, websockets=False, backlog=1024,
         backpressure=_most_connections(), http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_WITHIN), log_enabled=False,

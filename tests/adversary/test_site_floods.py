@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.records.envelope import dump_envelope
 from tests.publisher.town import Town
 from tests.web.asgi import Client, form
 from web.front.asgi import Front
@@ -105,3 +106,28 @@ def test_a_reader_that_takes_nothing_is_left(monkeypatch: pytest.MonkeyPatch) ->
 def test_connections_at_once_leave_room_for_files() -> None:
     """At most half of the open files that the process may have are connections."""
     assert 256 <= _most_connections() <= max(256, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+
+
+def test_a_published_envelope_brings_nothing_to_the_disk(town: Town, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody has the envelopes that are published: junk as long as their documents is hashed and forgotten."""
+    act = town.act(b"%PDF-1.4" + bytes(600_000))
+    assert town.submit(act)[0].index is not None
+    envelope = ("envelope", dump_envelope(act.envelope))
+    monkeypatch.setattr("web.front.intake.Upload", None)
+    body, content_type = form([envelope, ("document", b"%PDF-1.5" + bytes(600_000))])
+    reply = client.ask("POST", "/api/v1/acts", body=body, headers={"content-type": content_type})
+    assert reply.status == 422, reply.body
+    body, content_type = form([envelope, ("document", b"%PDF-1.4" + bytes(600_000))])
+    reply = client.ask("POST", "/api/v1/acts", body=body, headers={"content-type": content_type})
+    assert reply.status == 201, reply.body
+
+
+def test_envelopes_come_within_a_time(town: Town, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred published envelopes, sent as slowly as bytes may come, held a place for an hour."""
+    act = town.act(b"%PDF-1.4 slow")
+    assert town.submit(act)[0].index is not None
+    monkeypatch.setattr("web.front.intake._ENVELOPES_WITHIN", 0.1)
+    body, content_type = form([("envelope", dump_envelope(act.envelope))] * 40)
+    pieces = [body[at : at + 1000] for at in range(0, len(body), 1000)]
+    reply = client.ask("POST", "/api/v1/acts", body=pieces, pause=0.01, headers={"content-type": content_type})
+    assert reply.status == 408, reply.body

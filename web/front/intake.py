@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import re
 import time
@@ -39,6 +40,7 @@ __all__ = ["MOST_ACTS", "Answer", "Intake", "dump"]
 
 MOST_ACTS = 100
 PATIENCE = 10.0
+_ENVELOPES_WITHIN = 120.0  # seconds for all envelopes of a request: until they are judged, anybody may be sending
 _IN_MEMORY = 256 * 1024
 _MOST_HELD = 16 * 1024**2  # bytes of envelopes that have not been judged yet, of all requests together
 _KNOWN = 0.1
@@ -123,7 +125,10 @@ class Intake:
     async def _read(self, parcel: _Parcel, events: AsyncIterator[Event], reservation: Reservation) -> list[list[Reason]]:
         """Read a form: envelopes first; documents only once nothing speaks against the envelopes."""
         judged: list[list[Reason]] | None = None
+        until = time.monotonic() + _ENVELOPES_WITHIN
         async for kind, name in events:
+            if judged is None and time.monotonic() > until:
+                raise UsageError("envelopes too slow", code="body-too-slow", seconds=round(_ENVELOPES_WITHIN))
             if kind != "begin":
                 raise FormatError("data outside a part", code="bad-form")
             if name == b"envelope" and judged is None:
@@ -172,7 +177,7 @@ class Intake:
         """
         named, gathered, size = parcel.named, bytearray(), 0
         largest = max(named.values(), default=0)
-        upload: Upload | None = None
+        coming = _Coming(self.home, parcel)
         async for kind, data in events:
             if kind == "end":
                 break
@@ -181,23 +186,45 @@ class Intake:
             if size > largest:
                 raise AdmissionError([Reason("document-not-named", "documents", {"sha256": "…"})])
             if len(gathered) > _IN_MEMORY:
-                upload = await asyncio.to_thread(_written, self.home, parcel, upload, bytes(gathered))
+                await asyncio.to_thread(coming.write, bytes(gathered))
                 gathered.clear()
-        upload = await asyncio.to_thread(_written, self.home, parcel, upload, bytes(gathered))
-        if named.get(upload.sha256) != upload.size:
-            raise AdmissionError([Reason("document-not-named", "documents", {"sha256": upload.sha256[:16]})])
-        if parcel.wanted.pop(upload.sha256, None) is None:
-            parcel.uploads.remove(upload)
-            await asyncio.to_thread(upload.__exit__)
+        await asyncio.to_thread(coming.write, bytes(gathered))
+        sha256 = coming.found.hexdigest()
+        if named.get(sha256) != size:
+            raise AdmissionError([Reason("document-not-named", "documents", {"sha256": sha256[:16]})])
+        if parcel.wanted.pop(sha256, None) is None:
+            await asyncio.to_thread(coming.drop)
 
 
-def _written(home: Home, parcel: _Parcel, upload: Upload | None, data: bytes) -> Upload:
-    """Write a piece of a document, the first one into a new file, and return the file."""
-    if upload is None:
-        upload = Upload(home)
-        parcel.uploads.append(upload)
-    upload.write(data)
-    return upload
+class _Coming:
+    """A document as it comes: hashed whole, and on the disk only while it can be one that is missing here.
+
+    Room is reserved for those alone. A published envelope, which anybody has, brings no byte to the disk.
+    """
+
+    def __init__(self, home: Home, parcel: _Parcel) -> None:
+        self.home, self.parcel, self.found = home, parcel, hashlib.sha256()
+        self.most, self.size = max(parcel.wanted.values(), default=-1), 0
+        self.upload: Upload | None = None
+
+    def write(self, data: bytes) -> None:
+        """Take the next piece."""
+        self.found.update(data)
+        self.size += len(data)
+        if self.size > self.most:
+            self.drop()
+            return
+        if self.upload is None:
+            self.upload = Upload(self.home)
+            self.parcel.uploads.append(self.upload)
+        self.upload.write(data)
+
+    def drop(self) -> None:
+        """Remove what was written."""
+        if self.upload is not None:
+            self.parcel.uploads.remove(self.upload)
+            self.upload.__exit__()
+            self.upload = None
 
 
 def _clear(uploads: list[Upload]) -> None:
