@@ -44,8 +44,11 @@ def count_common(low: int, bits: int, other_low: int, other: int) -> int:
 
 def trimmed(bits: int) -> tuple[int, int]:
     """Return how many entries lie before the first of a bitmap, in whole words of 64, and the bitmap from there on."""
-    low = max(0, (bits & -bits).bit_length() - 1) & ~63
-    return low, bits >> low
+    width = 64
+    while bits and not (front := bits & (1 << width) - 1):
+        width *= 4
+    low = (front & -front).bit_length() - 1 & ~63 if bits else 0
+    return low, bits >> low if low else bits
 
 
 def lowest(bits: int) -> Iterator[int]:

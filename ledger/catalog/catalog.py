@@ -68,8 +68,8 @@ class Catalog:
             if size is not None and size < finder.size:
                 finder = Finder(finder.connection, size, finder.utc_seconds, finder.columns, whole=False)
             hits, start = finder.found(wanted), (page - 1) * per_page
-            number, found = hits.bit_count(), list(islice(ordered(finder, wanted, hits), start, start + per_page))
-            return Page(_rows(finder, found), number, True, count_facets(finder, wanted, hits, number))
+            found = list(islice(ordered(finder, wanted, hits), start, start + per_page))
+            return Page(_rows(finder, found), hits.bit_count(), True, count_facets(finder, wanted, hits))
 
     def each(self, wanted: Filter, size: int) -> Iterator[Row]:
         """Return an iterator over all acts below entry ``size`` that ``wanted`` means, in its order, of one snapshot.

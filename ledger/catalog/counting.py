@@ -27,25 +27,25 @@ _ONE_ENTRY = 0.00007
 Counts = list[tuple[str, int | None]]
 
 
-def count_facets(finder: Finder, wanted: Filter, hits: int, number: int) -> dict[str, Counts]:
-    """Return the values of every facet; ``hits`` are the acts that the whole filter means, ``number`` how many these are."""
+def count_facets(finder: Finder, wanted: Filter, hits: int) -> dict[str, Counts]:
+    """Return the values of every facet; ``hits`` are the acts that the whole filter means."""
     chosen = [name for name in FACETS if getattr(wanted, name)]
-    found = _count(finder, wanted, hits, number, [name for name in FACETS if name not in chosen])
+    found = _count(finder, wanted, hits, [name for name in FACETS if name not in chosen])
     for name in chosen:
         others = finder.found(wanted, without=name)
-        found |= _count(finder, wanted.without(name), others, others.bit_count(), [name])
+        found |= _count(finder, wanted.without(name), others, [name])
         present = {value for value, _ in found[name]}
         missing = [value for value in getattr(wanted, name) if value not in present]
         found[name] += [(value, (others & finder.facet(name, value)).bit_count()) for value in missing]
     return {name: found[name] for name in FACETS}
 
 
-def _count(finder: Finder, wanted: Filter, hits: int, number: int, facets: list[str]) -> dict[str, Counts]:
+def _count(finder: Finder, wanted: Filter, hits: int, facets: list[str]) -> dict[str, Counts]:
     """Count some facets of ``hits``, which are all that ``wanted`` means."""
     if finder.whole and wanted == Filter(sort=wanted.sort):
         return {name: _ranked(finder, name, _everywhere(finder, name)) for name in facets}
     low, rest = trimmed(hits)
-    found = {}
+    number, found = rest.bit_count(), {}
     if _bitmaps_are_cheaper(finder, facets, number, rest.bit_length()):
         codes = {name: finder.columns.values(name) for name in facets if name in PROFILE}
         for name, known in codes.items():

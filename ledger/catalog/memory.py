@@ -75,7 +75,7 @@ class Columns:
     def bitmap(self, term: str, size: int, read: Callable[[int], int]) -> int:
         """Return the bitmap of a term among ``size`` entries; ``read`` gives it from an entry on."""
         low, bits = self.trimmed_bitmap(term, size, read)
-        return bits << low
+        return bits << low if low else bits
 
     def trimmed_bitmap(self, term: str, size: int, read: Callable[[int], int]) -> tuple[int, int]:
         """Return how many entries lie before the first of a term's bitmap, in whole words, and the bitmap from there on."""
