@@ -1,4 +1,5 @@
-// Reading an evidence bundle from somebody else (RFC 8493): nothing is trusted; as ledger/verifier/unbundle.py and bag_content.py.
+// Reading an evidence bundle from somebody else (RFC 8493): nothing is trusted; as ledger/verifier/unbundle.py and
+// bag_content.py.
 //
 // A bundle's manifest can be written by anybody. So every file is derived again: an act's folder from its proof (`extra` is the
 // entry: record, signatures, document hashes) and from the withdrawals of the roster chain, the rest from the checkpoint.
@@ -60,7 +61,8 @@ function checkManifest(hashes, kept) {
   const odd = [...listed.keys(), ...payload.keys()].find((name) => !listed.has(name) || !payload.has(name));
   if (odd !== undefined) throw incomplete(odd);
   for (const [name, code] of listed) if (payload.get(name) !== code) throw differs(name);
-  const tags = TAGS.slice(0, 3).filter((name) => hashes.has(name)).sort().map((name) => `${hashes.get(name)}  ${name}\n`).join("");
+  const there = TAGS.slice(0, 3).filter((name) => hashes.has(name)).sort();
+  const tags = there.map((name) => `${hashes.get(name)}  ${name}\n`).join("");
   const own = sha256Hex(utf8(tags));
   if ((hashes.get(TAGS[3]) ?? own) !== own) throw differs(TAGS[3]);
 }
@@ -97,7 +99,8 @@ function checkAct(index, proofFile, folder, bytesOf, chain, checkpoint) {
   const proof = parseProof(proofFile);
   const entry = entryOf(proof, index, checkpoint, place);
   const wanted = new Map([
-    ["proof.tlog-proof", sha256Hex(proofFile)], ["entry.json", sha256Hex(proof.extra)], ["record.json", sha256Hex(entry.envelope.payload)],
+    ["proof.tlog-proof", sha256Hex(proofFile)], ["entry.json", sha256Hex(proof.extra)],
+    ["record.json", sha256Hex(entry.envelope.payload)],
     ...documentsOf(entry, folder, chain.withdrawn), ...signaturesOf(entry, bytesOf, folder, place, chain),
   ]);
   for (const name of folder.keys()) if (!wanted.has(name)) throw unknown(`${place}/${name}`);
@@ -125,7 +128,8 @@ function documentsOf(entry, folder, withdrawn) {
   const record = attemptSync(() => parseRecord(entry.envelope.payload));
   if (!record) return [...folder].filter(([name]) => name.startsWith("documents/") || name === "not-included.json");
   const missing = leftOut(record.data.documents, withdrawn);
-  const there = record.documents.filter((one) => !withdrawn.has(one.sha256)).map((one) => [`documents/${documentName(one)}`, one.sha256]);
+  const shown = record.documents.filter((one) => !withdrawn.has(one.sha256));
+  const there = shown.map((one) => [`documents/${documentName(one)}`, one.sha256]);
   const told = missing.length ? [["not-included.json", sha256Hex(dumpCanonical(missing), utf8("\n"))]] : [];
   return [...told, ...there];
 }
@@ -190,11 +194,13 @@ async function checkPolicies(policy, ed25519, checkpoint, roster) {
   for (const [name, data] of [["data/policy", policy], ["data/policy-ed25519", ed25519]]) {
     const parsed = await readPolicy(name, data, checkpoint);
     if (!roster.length || policyFounding(data) !== roster[0].id) throw otherPolicy(name, "another founding");
-    if (!announced.some((pair) => vkeysOf(parsed).every((one) => pair.includes(one)))) throw otherPolicy(name, "log keys that the roster does not name");
+    const isAnnounced = announced.some((pair) => vkeysOf(parsed).every((one) => pair.includes(one)));
+    if (!isAnnounced) throw otherPolicy(name, "log keys that the roster does not name");
     found.push(new Set(parsed.logs.map((key) => String(key.key))));
   }
   const [full, short] = found;
-  if (full.size !== short.size || [...full].some((key) => !short.has(key))) throw otherPolicy("data/policy-ed25519", "another log key than in policy");
+  const isSame = full.size === short.size && [...full].every((key) => short.has(key));
+  if (!isSame) throw otherPolicy("data/policy-ed25519", "another log key than in policy");
 }
 
 async function readPolicy(name, data, checkpoint) {
@@ -208,8 +214,9 @@ async function readPolicy(name, data, checkpoint) {
   }
 }
 
-const incomplete = (name) => formatError(`${name} is missing, or not both in the manifest and in the bag`, "bundle-incomplete", { name });
+const incomplete = (name) => formatError(`${name} is not both in the manifest and in the bag`, "bundle-incomplete", { name });
 const differs = (name) => formatError(`${name} is not the file of the manifest`, "bundle-differs", { name });
 const unknown = (name) => formatError(`${name} belongs to no proof`, "bundle-unknown-file", { name: name.slice(0, 200) });
-const notProven = (name) => formatError(`${name} is not what the proof proves`, "bundle-not-proven", { name: name.slice(0, 200) });
+const notProven = (name) =>
+  formatError(`${name} is not what the proof proves`, "bundle-not-proven", { name: name.slice(0, 200) });
 const otherPolicy = (name, why) => formatError(`${name}: ${why}`, "bundle-other-policy", { name, problem: why });

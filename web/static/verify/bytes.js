@@ -68,7 +68,8 @@ export function formatBase64(bytes) {
 
 /** Return the number that ASCII digits without leading zeros spell. Above 2^53-1 this page cannot count. */
 export function parseDecimal(text) {
-  if (!DECIMAL.test(text) || BigInt(text) >= 2n ** 63n) throw formatError(`${shorten(text)} is not a decimal number`, "bad-decimal");
+  const isDecimal = DECIMAL.test(text) && BigInt(text) < 2n ** 63n;
+  if (!isDecimal) throw formatError(`${shorten(text)} is not a decimal number`, "bad-decimal");
   const number = Number(text);
   if (!Number.isSafeInteger(number)) throw newerError(`${text} is more than a browser counts exactly`);
   return number;

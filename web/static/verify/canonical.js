@@ -25,14 +25,16 @@ export const hasExactly = (value, keys) =>
 
 /** Return the value of canonical JSON of at most `limit` bytes. */
 export function parseCanonical(data, limit) {
-  if (data.length > limit) throw formatError(`${data.length} bytes, the limit is ${limit}`, "too-long", { size: data.length, limit });
+  const size = data.length;
+  if (size > limit) throw formatError(`${size} bytes, the limit is ${limit}`, "too-long", { size, limit });
   let value;
   try {
     value = JSON.parse(fromUtf8(data, "not-json"));
   } catch (error) {
     throw formatError(`not JSON: ${error.message}`, "not-json");
   }
-  if (!sameBytes(dumpCanonical(value), data)) throw formatError("not the canonical form (RFC 8785) of its content", "not-canonical");
+  const isCanonical = sameBytes(dumpCanonical(value), data);
+  if (!isCanonical) throw formatError("not the canonical form (RFC 8785) of its content", "not-canonical");
   return value;
 }
 
@@ -41,13 +43,18 @@ export const dumpCanonical = (value) => utf8(write(value, 1));
 
 /** Accept text that is in NFC and holds only visible text assigned in Unicode 14. */
 export function checkText(text) {
-  forbidden ??= new RegExp(`[^${permittedRanges().map(([start, end]) => `\\u{${start.toString(16)}}-\\u{${end.toString(16)}}`).join("")}]`, "u");
+  forbidden ??= forbiddenPoints();
   const found = forbidden.exec(text);
   if (found) {
     const point = `U+${found[0].codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
     throw formatError(`text holds ${point}, which is not visible text of Unicode 14`, "bad-character", { point });
   }
   if (text.normalize("NFC") !== text) throw formatError("text is not in NFC", "not-nfc", { text: text.slice(0, 80) });
+}
+
+function forbiddenPoints() {
+  const point = (value) => `\\u{${value.toString(16)}}`;
+  return new RegExp(`[^${permittedRanges().map(([start, end]) => `${point(start)}-${point(end)}`).join("")}]`, "u");
 }
 
 function write(value, depth) {
@@ -60,7 +67,7 @@ function write(value, depth) {
   }
   if (Array.isArray(value)) return `[${value.map((part) => write(part, depth + 1)).join(",")}]`;
   const pairs = Object.keys(value).sort().map((key) => {
-    if (!KEY.test(key)) throw formatError(`key ${JSON.stringify(key.slice(0, 80))} is not short ASCII`, "bad-key", { key: key.slice(0, 80) });
+    if (!KEY.test(key)) throw formatError("a key is not short ASCII", "bad-key", { key: key.slice(0, 80) });
     return `"${key}":${write(value[key], depth + 1)}`;
   });
   return `{${pairs.join(",")}}`;
@@ -68,6 +75,7 @@ function write(value, depth) {
 
 function writeNumber(value) {
   if (!Number.isInteger(value)) throw formatError(`${value}: numbers with a point are not allowed`, "float", { value });
-  if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw formatError(`integer ${value} is outside 0 … 2^53-1`, "bad-integer", { value });
+  const isInRange = value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+  if (!isInRange) throw formatError(`integer ${value} is outside 0 … 2^53-1`, "bad-integer", { value });
   return String(value);
 }

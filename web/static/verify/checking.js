@@ -1,4 +1,5 @@
-// Checking one thing in hand: a document, a proof, an evidence bundle, or what was typed from a paper; as ledger/verifier/verify.py.
+// Checking one thing in hand: a document, a proof, an evidence bundle, or what was typed from a paper; as
+// ledger/verifier/verify.py.
 //
 //   1 see what was given                  files by their content: bundles, proofs, salts, documents
 //   2 find the acts                       from the proof, the bundle, or by the file code in the look-up
@@ -38,7 +39,8 @@ export async function sortFiles(files) {
 /** Return one verdict for each act that the given files are or belong to; `ledger` is what openLedger returned. */
 export async function checkFiles(files, ledger, { readme, progress = () => {} }) {
   const given = await sortFiles(files);
-  const verdicts = given.damaged.map((name) => stopped(name, ledger, [check("salt", "not_checked", "salt-damaged", { path: name })]));
+  const damaged = (path) => check("salt", "not_checked", "salt-damaged", { path });
+  const verdicts = given.damaged.map((name) => stopped(name, ledger, [damaged(name)]));
   for (const bundle of given.bundles) verdicts.push(...(await checkBundle(bundle, ledger, readme)));
   const used = new Set();
   for (const file of given.documents) {
@@ -48,7 +50,9 @@ export async function checkFiles(files, ledger, { readme, progress = () => {} })
     if (proof) verdicts.push(await addItself(await checkProof(proof, file.name, ledger, document), ledger, document));
     else verdicts.push(...(await checkByCode(document, ledger)));
   }
-  for (const proof of given.proofs.filter((one) => !used.has(one))) verdicts.push(await checkProof(proof, proof.name, ledger, null));
+  for (const proof of given.proofs.filter((one) => !used.has(one))) {
+    verdicts.push(await checkProof(proof, proof.name, ledger, null));
+  }
   return verdicts;
 }
 
@@ -58,13 +62,15 @@ export async function checkTyped({ ref = null, number = null }, ledger) {
   const subject = ref ?? number;
   if (!view) return [stopped(subject, ledger, before)];
   try {
-    const isMeant = ({ record }) => (ref === null ? foldNumber(record.data.number ?? "") === foldNumber(number) : record.ref === ref);
+    const isNumbered = ({ number: other }) => foldNumber(other ?? "") === foldNumber(number);
+    const isMeant = ({ record }) => (ref === null ? isNumbered(record.data) : record.ref === ref);
     const hints = ref === null ? await indexesOfNumber(view, number) : await indexesOfRef(view, ref);
     const indexes = await matching(view, hints, async (index) => {
       const found = await recordAt(view, index);
       return found !== null && isMeant(found);
     });
-    return await judgeIndexes(indexes, subject, ledger, null, check("document", "not_checked", "typed-not-found", { typed: subject }));
+    const notFound = check("document", "not_checked", "typed-not-found", { typed: subject });
+    return await judgeIndexes(indexes, subject, ledger, null, notFound);
   } catch (error) {
     return [stopped(subject, ledger, [...before, checkOf("look-up", asLedgerError(error))])];
   }
@@ -80,7 +86,8 @@ async function checkByCode(document, ledger) {
   }
   try {
     const indexes = await matching(view, await indexesOfDocument(view, sha256), (index) => namesDocument(view, index, sha256));
-    return await judgeIndexes(indexes, name, ledger, document, check("document", "not_checked", "document-not-found", { sha256 }));
+    const notFound = check("document", "not_checked", "document-not-found", { sha256 });
+    return await judgeIndexes(indexes, name, ledger, document, notFound);
   } catch (error) {
     const kind = asLedgerError(error).kind === "fetch" ? "document" : "inclusion";
     return [stopped(name, ledger, [...before, checkOf(kind, error)])];
@@ -95,7 +102,8 @@ async function matching(view, hints, isMeant) {
 
 async function judgeIndexes(indexes, subject, ledger, document, notFound) {
   // A bucket may leave out what it should name: that is said, as only a full audit sees it.
-  if (!indexes.length) return [stopped(subject, ledger, [...ledger.before, notFound, check("look-up", "not_checked", "look-up-hints")])];
+  const hints = check("look-up", "not_checked", "look-up-hints");
+  if (!indexes.length) return [stopped(subject, ledger, [...ledger.before, notFound, hints])];
   const verdicts = [];
   for (const index of indexes.slice(0, MOST_ACTS)) verdicts.push(await checkIndex(index, subject, ledger, document));
   const left = indexes.length - verdicts.length;
@@ -134,7 +142,7 @@ async function checkProofBytes(bytes, subject, ledger, document) {
   } catch (error) {
     return stopped(subject, ledger, [...before, checkOf("inclusion", asLedgerError(error))]);
   }
-  if (!trusted) return stopped(subject, ledger, before);
+  if (!trusted) return stopped(subject, ledger, before.length ? before : [check("document", "not_checked", "no-trust-given")]);
   // What is wrong with the copy of the ledger that was asked is no trouble of a proof that holds without it.
   const isOfCopy = (one) => ["history", "pinned"].includes(one.name) || (one.name === "ledger" && "location" in one.values);
   const told = before.map((one) => (isOfCopy(one) ? copyCheck(one, one.values.location ?? view?.source.location ?? "") : one));
@@ -208,5 +216,6 @@ async function readSalt(file, given) {
 }
 
 function stopped(subject, { trusted, notices = [] }, checks) {
-  return { subject, checks, facts: null, notices, origin: trusted?.policy.logs[0]?.name ?? "", founding: trusted?.founding ?? "" };
+  const [origin, founding] = [trusted?.policy.logs[0]?.name ?? "", trusted?.founding ?? ""];
+  return { subject, checks, facts: null, notices, origin, founding };
 }

@@ -115,7 +115,8 @@ async function checkByRoster(dossier, wrongKey) {
   const rosters = await knownRosters(aside);
   try {
     const opened = await openByRoster(trusted.policy, proof.checkpoint, rosters);
-    dossier.add("checkpoint", "passed", "checkpoint-by-roster", { origin: opened.checkpoint.origin, size: opened.checkpoint.size });
+    const { origin, size } = opened.checkpoint;
+    dossier.add("checkpoint", "passed", "checkpoint-by-roster", { origin, size });
     return opened;
   } catch (error) {
     const isUnsigned = asLedgerError(error).code === "wrong-key";
@@ -199,7 +200,8 @@ function checkFounding(dossier, founding) {
   const { trusted } = dossier;
   if (trusted.founding === null) dossier.add("founding", "not_checked", "founding-unknown", { founding });
   else if (trusted.founding !== founding) {
-    dossier.add("founding", "failed", "other-founding", { founding: founding.slice(0, 16), expected: trusted.founding.slice(0, 16) });
+    const values = { founding: founding.slice(0, 16), expected: trusted.founding.slice(0, 16) };
+    dossier.add("founding", "failed", "other-founding", values);
   } else dossier.add("founding", "passed", "founding-holds", { founding });
   dossier.checks.push(...trusted.pinning);
 }
@@ -208,8 +210,10 @@ function checkDocument(dossier, record) {
   const { document } = dossier;
   if (!document) return;
   const found = record.documents.find((one) => one.sha256 === document.sha256);
-  if (found) dossier.add("document", "passed", "document-identical", { sha256: found.sha256, name: found.name, role: found.role });
-  else if (!isCommitted(dossier, record)) {
+  if (found) {
+    const { sha256, name, role } = found;
+    dossier.add("document", "passed", "document-identical", { sha256, name, role });
+  } else if (!isCommitted(dossier, record)) {
     dossier.add("document", "failed", "document-differs", { sha256: document.sha256, ref: record.ref });
   }
 }

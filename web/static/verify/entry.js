@@ -10,6 +10,7 @@ import { sha256Hex } from "./sha256.js";
 import { isTime } from "./shapes.js";
 
 const MAX_ENTRY = 49_000;
+const KEYS = ["envelope", "prev", "roster", "time", "v"];
 export const NO_ROSTER = "0".repeat(64);
 
 /** Return {envelope, prev, roster, time}. */
@@ -17,7 +18,7 @@ export function parseEntry(data) {
   const value = parseCanonical(data, MAX_ENTRY);
   if (!isObject(value) || !has(value, "v") || !Number.isInteger(value.v)) throw bad("not an entry");
   if (value.v !== 1) throw newerError(`an entry of version ${value.v}`, { version: value.v });
-  if (!hasExactly(value, ["envelope", "prev", "roster", "time", "v"])) throw bad("an entry has envelope, prev, roster, time and v");
+  if (!hasExactly(value, KEYS)) throw bad(`an entry has ${KEYS.join(", ")}`);
   if (!isHex(value.prev) || !isHex(value.roster)) throw bad("prev and roster are 64 hex digits");
   if (!isTime(value.time)) throw bad("time is not UTC seconds");
   return { envelope: envelopeOf(value.envelope), prev: value.prev, roster: value.roster, time: value.time };

@@ -1,6 +1,7 @@
 // Public keys and the envelope (DSSE v1.0.2 in one strict profile); as ledger/keys.py and ledger/records/envelope.py.
 //
-//   {"payload":"eyJkb2N1...","payloadType":"application/vnd.bening.record+json","signatures":[{"keyid":"3f0c...","sig":"kQ2x..."}]}
+//   {"payload":"eyJkb2N1...","payloadType":"application/vnd.bening.record+json",
+//    "signatures":[{"keyid":"3f0c...","sig":"kQ2x..."}]}
 //
 // Signed is the pre-authentication encoding: DSSEv1 <len> <type> <len> <payload>. A keyid is recomputed, never trusted.
 
@@ -12,6 +13,7 @@ import { sha256Hex } from "./sha256.js";
 
 export const MAX_ENVELOPE = 48_600;
 const MAX_SIGNATURES = 16;
+const KEYS = ["payload", "payloadType", "signatures"];
 const SPKI = fromHex("302a300506032b6570032100");
 
 /** Return {keyid, raw} of 32 raw bytes; a point of small order, by which anybody could sign, is refused. */
@@ -22,7 +24,8 @@ export function publicKey(raw) {
 
 /** Return the public key in exactly the 44-byte form of RFC 8410. */
 export function publicKeyOfSpki(der) {
-  if (der.length !== 44 || SPKI.some((byte, at) => der[at] !== byte)) throw formatError("not an Ed25519 SubjectPublicKeyInfo", "bad-key");
+  const isEd25519 = der.length === 44 && SPKI.every((byte, at) => der[at] === byte);
+  if (!isEd25519) throw formatError("not an Ed25519 SubjectPublicKeyInfo", "bad-key");
   return publicKey(der.slice(12));
 }
 
@@ -37,8 +40,9 @@ export function dumpEnvelope({ payload, payloadType, signatures }) {
 
 /** Return {payloadType, payload, signatures: [{keyid, sig}], id} of a parsed JSON value. */
 export function envelopeOf(value) {
-  if (!hasExactly(value, ["payload", "payloadType", "signatures"])) throw bad("an envelope has payload, payloadType and signatures");
-  if (typeof value.payload !== "string" || typeof value.payloadType !== "string") throw bad("payload and payloadType are strings");
+  if (!hasExactly(value, KEYS)) throw bad(`an envelope has ${KEYS.join(", ")}`);
+  const areTexts = [value.payload, value.payloadType].every((one) => typeof one === "string");
+  if (!areTexts) throw bad("a payload and its type are strings");
   const payload = parseBase64(value.payload);
   return { payloadType: value.payloadType, payload, signatures: signaturesOf(value.signatures), id: sha256Hex(payload) };
 }

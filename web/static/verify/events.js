@@ -116,7 +116,7 @@ function judgeOffice(roster, one, index, path) {
 /** Return `office` and those above it, the nearest first. */
 export function lineOf(roster, office) {
   const line = [];
-  for (let one = office; one !== null && roster.offices.has(one) && !line.includes(one); one = roster.offices.get(one).parent ?? null) line.push(one);
+  for (let one = office; roster.offices.has(one) && !line.includes(one); one = roster.offices.get(one).parent) line.push(one);
   return line;
 }
 
@@ -199,6 +199,6 @@ const knownOffices = (roster, offices, path) =>
   offices.filter((office) => !roster.offices.has(office)).map((value) => reason("unknown-office", path, { value }));
 
 const JUDGES = {
-  founding: judgeFounding, office: judgeOffice, form: judgeForm, enrol: judgeEnrol, retire: judgeKey, revoke: judgeKey, rule: judgeRule,
-  series: judgeSeries, duty: judgeDuty, authority: judgeAuthority, log_key: judgeLogKey,
+  founding: judgeFounding, office: judgeOffice, form: judgeForm, enrol: judgeEnrol, retire: judgeKey, revoke: judgeKey,
+  rule: judgeRule, series: judgeSeries, duty: judgeDuty, authority: judgeAuthority, log_key: judgeLogKey,
 };

@@ -10,7 +10,8 @@ const SPAN = { start_on: date, end_on: date };
 
 export const FIELDS = new Map([
   ["regulation", mapping({ subjects: LINES }, {
-    promulgated_on: date, gazette: mapping({ name: LINE, year: YEAR, number: LINE }), abstract: LONG, legal_basis: LINES, proposer: LINE,
+    promulgated_on: date, gazette: mapping({ name: LINE, year: YEAR, number: LINE }), abstract: LONG,
+    legal_basis: LINES, proposer: LINE,
   })],
   ["decision", mapping({}, BASIS)],
   ["instruction", mapping({}, BASIS)],
@@ -27,7 +28,8 @@ export const FIELDS = new Map([
     method: LINE, category: LINE, plan_codes: CODES, procurement_code: personText(40), ceiling: money, owner_estimate: money,
     award_number: LINE, ...SPAN, pricing: LINE, funding: LINES, budget_year: YEAR, registered_bidders: integer(),
     priced_bids: integer(), appointment_reason: LONG, place: LINE,
-    changes: listing(mapping({ field: personText(64), was: LINE, becomes: LINE }), { least: 1 }), sequence: integer(1, 1000), reason: LONG,
+    changes: listing(mapping({ field: personText(64), was: LINE, becomes: LINE }), { least: 1 }), sequence: integer(1, 1000),
+    reason: LONG,
   })],
   ["award", mapping({ supplier: PARTY, value: money, currency }, { procurement_code: personText(40), plan_codes: CODES })],
   ["order", mapping({ starts_on: date }, { duration_days: DAYS, ends_on: date })],
@@ -38,7 +40,8 @@ export const FIELDS = new Map([
   ["agreement", mapping({ parties: LINES }, { subject: LINE, ...SPAN })],
   ["notice", mapping({}, { subject: LINE, agenda_number: LINE, draft_sha256: digest })],
   ["void", mapping({
-    series: identifier, serials: listing(integer(), { least: 1, most: 1000 }), reason: choice("unused", "cancelled", "reserved", "secret"),
+    series: identifier, serials: listing(integer(), { least: 1, most: 1000 }),
+    reason: choice("unused", "cancelled", "reserved", "secret"),
   }, { law: LINE })],
   ["other", mapping({}, { subject: LINE })],
 ]);

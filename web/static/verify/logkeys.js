@@ -43,7 +43,8 @@ export async function changedKeys(source, policy, founding) {
   const rosters = await replayRoster(chain, founding);
   await openByRoster(policy, await fetchCheckpoint(source), rosters);
   const mine = vkeysOf(policy);
-  const at = rosters.findIndex((one, n) => n > 0 && isAmong(mine, rosters[n - 1].logKeys.at(-1)) && !isAmong(mine, one.logKeys.at(-1)));
+  const isMine = (roster) => isAmong(mine, roster.logKeys.at(-1));
+  const at = rosters.findIndex((one, n) => n > 0 && isMine(rosters[n - 1]) && !isMine(one));
   if (at < 0) throw policyError("no event replaced the policy's keys", "wrong-key", { origin: originOf(policy) });
   return { chain, n: rosters[at].n };
 }

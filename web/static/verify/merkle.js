@@ -65,7 +65,8 @@ export function checkConsistency(proof, { oldSize, newSize, oldRoot, newRoot }) 
   checkHashes(proof, consistencyRanges(oldSize, newSize).length);
   checkHashes([oldRoot, newRoot], 2);
   for (const [size, root] of [[oldSize, oldRoot], [newSize, newRoot]]) {
-    if (size === 0 && !sameBytes(root, EMPTY_ROOT)) throw proofError("size 0 with the root of no empty tree", "consistency", values);
+    const isOdd = size === 0 && !sameBytes(root, EMPTY_ROOT);
+    if (isOdd) throw proofError("size 0 with the root of no empty tree", "consistency", values);
   }
   if (oldSize === 0) return;
   if (oldSize === newSize && !sameBytes(oldRoot, newRoot)) throw proofError("two roots", "two-roots", { size: newSize });

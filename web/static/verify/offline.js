@@ -59,7 +59,8 @@ async function readTrust() {
 function trustGiven(policyFile, typed, roster) {
   const named = policyFounding(policyFile);
   if (typed && named && typed !== named) {
-    return { before: [check("founding", "failed", "founding-differs", { given: typed.slice(0, 16), named: named.slice(0, 16) })] };
+    const values = { given: typed.slice(0, 16), named: named.slice(0, 16) };
+    return { before: [check("founding", "failed", "founding-differs", values)] };
   }
   return { trusted: trustIn({ policy: parsePolicy(policyFile), founding: typed ?? named, roster }) };
 }

@@ -52,7 +52,8 @@ async function propose(source) {
   const newest = (await replay(await view.envelopes(), founding)).at(-1);
   const first = parseEntry(await view.entry(0)).envelope.id;
   if (first !== founding) {
-    throw verificationError("entry 0 is another founding", "other-founding", { founding: first.slice(0, 16), expected: founding.slice(0, 16) });
+    const values = { founding: first.slice(0, 16), expected: founding.slice(0, 16) };
+    throw verificationError("entry 0 is another founding", "other-founding", values);
   }
   if (newest.origin !== originOf(policy) || !namesKeysAt(policy, [newest], view.size)) {
     throw policyError("the roster names other log keys than the policy", "keys-not-in-roster", { origin: originOf(policy) });
@@ -116,10 +117,12 @@ async function policyChange(source, pin) {
 
 const isOtherFounding = (change, pin) => change !== null && change.founding !== pin.founding;
 
-const foundingChanged = (change, pin) =>
-  check("pinned", "failed", "founding-changed", { founding: change.founding ?? "?", pinned: pin.founding, date: pin.since.slice(0, 10) });
+function foundingChanged(change, pin) {
+  const values = { founding: change.founding ?? "?", pinned: pin.founding, date: pin.since.slice(0, 10) };
+  return check("pinned", "failed", "founding-changed", values);
+}
 
-/** A policy that changed is always told; it fails where the pinned founding's authority has not signed it, or it asks for less. */
+/** A changed policy is always told; it fails where the authority has not signed the change of keys, or it asks for less. */
 async function judgeChange(change, pin, view) {
   if (!change) return { checks: [], notices: [], offered: null };
   const values = { date: pin.since.slice(0, 10) };
@@ -129,6 +132,8 @@ async function judgeChange(change, pin, view) {
   if (!isSameKeys && !namesKeysAt(change.policy, rosters, view.size)) {
     return { checks: [check("pinned", "failed", "policy-other-keys", values)], notices: [], offered: null };
   }
-  if (isWeaker(pin.policy, change.policy)) return { checks: [check("pinned", "failed", "policy-weaker", values)], notices: [], offered: null };
+  if (isWeaker(pin.policy, change.policy)) {
+    return { checks: [check("pinned", "failed", "policy-weaker", values)], notices: [], offered: null };
+  }
   return { checks: [], notices: [check("policy", "passed", "policy-changed", values)], offered: change.policyFile };
 }

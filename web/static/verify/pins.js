@@ -1,8 +1,10 @@
-// What this browser has pinned: the policy and founding of its first visit, and the newest state seen; as ledger/verifier/pins.py.
+// What this browser has pinned: the policy and founding of its first visit, and the newest state seen; as
+// ledger/verifier/pins.py.
 //
 //   localStorage["bening.ledger.1"] = {"policy": base64, "founding": hex, "note": base64 of the newest checkpoint seen,
 //     "payloads": [ids of the roster payloads seen], "roster": their envelopes as lines ("" where they are too many to keep),
-//     "since": time, "confirmed": whether a person compared the founding, "evidence": [checkpoints that contradict what was seen]}
+//     "since": time, "confirmed": whether a person compared the founding,
+//     "evidence": [checkpoints that contradict what was seen]}
 //
 // Damage here is this browser's trouble ("pin-damaged") and says nothing about the ledger.
 
@@ -96,8 +98,8 @@ export class Pins {
 
   _write(pin) {
     const { policyFile, founding, note, payloads, since, confirmed, evidence } = pin;
-    const roster = linesOf(pin.roster);
-    const kept = { policy: formatBase64(policyFile), founding, note: formatBase64(note), payloads, roster, since, confirmed, evidence };
+    const texts = { policy: formatBase64(policyFile), note: formatBase64(note), roster: linesOf(pin.roster) };
+    const kept = { ...texts, founding, payloads, since, confirmed, evidence };
     try {
       this.storage.setItem(PLACE, JSON.stringify(this._withOthers(kept)));
       pin.isKept = true;
@@ -110,7 +112,8 @@ export class Pins {
   _withOthers(kept) {
     const other = attemptToRead(this._read());
     if (!other || other.founding !== kept.founding || other.policy !== kept.policy) return kept;
-    const newest = sizeOf(other.note) > sizeOf(kept.note) ? { note: other.note, payloads: other.payloads, roster: other.roster } : {};
+    const { note, payloads, roster } = other;
+    const newest = sizeOf(note) > sizeOf(kept.note) ? { note, payloads, roster } : {};
     const evidence = [...new Set([...other.evidence, ...kept.evidence])].slice(-MOST_EVIDENCE);
     return { ...kept, ...newest, evidence, confirmed: kept.confirmed || other.confirmed === true };
   }
@@ -135,14 +138,18 @@ function linesOf(roster) {
   return lines.length > MOST_ROSTER ? "" : lines;
 }
 
-/** Read a pin back. The log's signature on the checkpoint is required: a flipped bit here must not accuse the log. */
+/** Read a pin back. The signatures on checkpoint and roster must hold: a flipped bit here must not accuse the log. */
 async function parsePin(kept) {
   const [policyFile, note] = [parseBase64(kept.policy), parseBase64(kept.note)];
   const policy = parsePolicy(policyFile);
   const parsed = parseNote(note);
-  const isWhole = isHex(kept.founding) && [kept.payloads, kept.evidence].every(Array.isArray) && kept.payloads.every((id) => isHex(id));
-  if (!isWhole || Number.isNaN(Date.parse(kept.since)) || !(await signersOf(parsed, policy.logs)).size) throw new Error("not as it was written");
   const { founding, payloads, since, evidence } = kept;
+  const areLists = [payloads, evidence].every(Array.isArray) && payloads.every((id) => isHex(id));
+  const isWhole = areLists && isHex(founding) && !Number.isNaN(Date.parse(since));
   const [checkpoint, roster] = [parseCheckpoint(parsed.text), rosterLines(utf8(kept.roster))];
-  return { policyFile, policy, founding, note, checkpoint, payloads, roster, since, evidence, confirmed: kept.confirmed === true, isKept: true };
+  const isSame = roster.length === 0 || String(roster.map((one) => one.id)) === String(payloads);
+  if (!isWhole || !isSame || !(await signersOf(parsed, policy.logs)).size) throw new Error("not as it was written");
+  if (roster.length) await replay(roster, founding);
+  const confirmed = kept.confirmed === true;
+  return { policyFile, policy, founding, note, checkpoint, payloads, roster, since, evidence, confirmed, isKept: true };
 }

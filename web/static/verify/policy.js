@@ -29,7 +29,8 @@ export function policyFounding(data) {
 
 /** Return {logs: [key], witnesses: Map(name: {name, key or null}), groups: Map(name: {needed, members}), quorum}. */
 export function parsePolicy(data) {
-  if (data.length > MAX_POLICY) throw formatError(`a policy of ${data.length} bytes`, "too-long", { size: data.length, limit: MAX_POLICY });
+  const size = data.length;
+  if (size > MAX_POLICY) throw formatError(`a policy of ${size} bytes`, "too-long", { size, limit: MAX_POLICY });
   if (data.some((byte) => (byte < 0x20 && byte !== 9 && byte !== 10) || byte === 0x7f)) throw badPolicy("a control character");
   if (data.length && data.at(-1) !== 10) throw badPolicy("it does not end in a newline");
   const policy = { logs: [], witnesses: new Map(), groups: new Map(), quorum: undefined };
@@ -121,7 +122,8 @@ async function checkNoteSignature(key, text, raw) {
   parseCheckpoint(text);
   const time = raw.slice(0, 8).reduce((sum, byte) => sum * 256n + BigInt(byte), 0n);
   if (raw.length < 8 || time === 0n || time >= 2n ** 63n) throw signatureError("a cosignature over a checkpoint states its time");
-  if (key.algorithm === COSIGNATURE_ED25519) await checkEd25519(key.key, concat(utf8(`cosignature/v1\ntime ${time}\n`), text), raw.slice(8));
+  const message = concat(utf8(`cosignature/v1\ntime ${time}\n`), text);
+  if (key.algorithm === COSIGNATURE_ED25519) await checkEd25519(key.key, message, raw.slice(8));
   return Number(time);
 }
 
@@ -184,7 +186,8 @@ function readQuorum(policy, seen, words) {
 }
 
 function newName(policy, name) {
-  if (name === "none" || policy.witnesses.has(name) || policy.groups.has(name)) throw badPolicy(`the name ${name.slice(0, 40)} is taken`);
+  const isTaken = name === "none" || policy.witnesses.has(name) || policy.groups.has(name);
+  if (isTaken) throw badPolicy(`the name ${name.slice(0, 40)} is taken`);
 }
 
 function knownName(policy, name) {

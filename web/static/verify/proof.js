@@ -20,7 +20,8 @@ export const isProof = (start) => new TextDecoder("latin1").decode(start.slice(0
 
 /** Return {index, hashes, checkpoint, extra or null}, nothing of it checked. */
 export function parseProof(data) {
-  if (data.length > MAX_PROOF) throw formatError(`a proof of ${data.length} bytes`, "too-long", { size: data.length, limit: MAX_PROOF });
+  const size = data.length;
+  if (size > MAX_PROOF) throw formatError(`a proof of ${size} bytes`, "too-long", { size, limit: MAX_PROOF });
   const text = new TextDecoder("latin1").decode(data);
   const magic = text.split("\n", 1)[0];
   if (MAGICS.test(magic) && magic !== MAGIC) throw newerError(`a proof of the format ${magic}`);

@@ -70,7 +70,8 @@ class View {
   }
 
   _checkIndex(index) {
-    if (!(index >= 0 && index < this.size)) throw proofError(`entry ${index} of ${this.size}`, "no-such-entry", { index, size: this.size });
+    const { size } = this;
+    if (!(index >= 0 && index < size)) throw proofError(`entry ${index} of ${size}`, "no-such-entry", { index, size });
   }
 
   async _leaves(number) {

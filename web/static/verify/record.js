@@ -6,13 +6,15 @@ import { FIELDS, KINDS } from "./kinds.js";
 import { isRef } from "./refs.js";
 import { sha256Hex } from "./sha256.js";
 import {
-  anyObject, choice, date, digest, either, identifier, integer, language, listing, mapping, mediaType, nullable, pattern, personText,
+  anyObject, choice, date, digest, either, identifier, integer, language, listing, mapping, mediaType, nullable, pattern,
+  personText,
 } from "./shapes.js";
 
 export const RECORD_TYPE = "application/vnd.bening.record+json";
 const MAX_RECORD = 32 * 1024;
 const ROLES = [
-  "signed", "certified-copy", "extract", "annex", "boq", "minutes", "translation", "scan", "text", "source", "draft", "photo", "other",
+  "signed", "certified-copy", "extract", "annex", "boq", "minutes", "translation", "scan", "text", "source", "draft", "photo",
+  "other",
 ];
 const RELATIONS = ["amends", "corrects", "revokes", "annuls", "implements", "completes", "follows", "annex_of", "same_number_as"];
 const NEEDS_REASON = ["corrects", "same_number_as"];
@@ -36,20 +38,24 @@ const DOCUMENT = either(
   mapping({ sha256: digest, size: integer(0, 2 ** 40), media_type: mediaType, name: fileName, role: choice(...ROLES) }),
 );
 const OUTSIDE = mapping({ number: personText(200) }, {
-  kind: choice(...KINDS), year: integer(1900, 2199), title: REASON, sha256: digest, url: pattern(/^https?:\/\/[!-~]{1,500}$/, "bad-url"),
+  kind: choice(...KINDS), year: integer(1900, 2199), title: REASON, sha256: digest,
+  url: pattern(/^https?:\/\/[!-~]{1,500}$/, "bad-url"),
 });
 const RELATION = either(
   "outside",
   mapping({ type: choice(...RELATIONS), outside: OUTSIDE }, { reason: REASON }),
   mapping({ type: choice(...RELATIONS), ref }, { reason: REASON }),
 );
-const SIGNATORY = mapping({ position: LINE, capacity: choice("definitive", "plt", "plh", "pj", "an") }, { name: LINE, basis: LINE });
+const CAPACITY = choice("definitive", "plt", "plh", "pj", "an");
+const SIGNATORY = mapping({ position: LINE, capacity: CAPACITY }, { name: LINE, basis: LINE });
 const RECORD = mapping({
   v: integer(1, 1), founding: digest, kind: choice(...KINDS), form: identifier, ref, office: identifier,
   number: nullable(personText(200)), title: REASON, language, signed_on: date, signatories: listing(SIGNATORY, { most: 16 }),
-  signers: listing(digest, { least: 1, most: 16 }), documents: listing(DOCUMENT), relations: listing(RELATION), fields: anyObject, extra,
+  signers: listing(digest, { least: 1, most: 16 }), documents: listing(DOCUMENT), relations: listing(RELATION),
+  fields: anyObject, extra,
 }, {
-  unnumbered_reason: LINE, series: identifier, serial: integer(), drafted_on: date, promulgated_on: date, effective_on: date, expires_on: date,
+  unnumbered_reason: LINE, series: identifier, serial: integer(), drafted_on: date, promulgated_on: date,
+  effective_on: date, expires_on: date,
 });
 
 /** Return {payload, id, ref, data, documents}: `documents` are those whose bytes are published. */
@@ -76,7 +82,8 @@ export function checkRecord(data) {
 function checkAcross(data) {
   const reasons = [...checkNumber(data), ...checkDocuments(data), ...checkRelations(data)];
   const sorted = [...new Set(data.signers)].sort();
-  if (sorted.length !== data.signers.length || sorted.some((one, at) => one !== data.signers[at])) reasons.push(reason("unsorted", "signers"));
+  const isSorted = sorted.length === data.signers.length && sorted.every((one, at) => one === data.signers[at]);
+  if (!isSorted) reasons.push(reason("unsorted", "signers"));
   if (!data.signatories.length && !["void", "notice"].includes(data.kind)) reasons.push(reason("missing", "signatories"));
   return reasons;
 }

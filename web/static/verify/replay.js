@@ -44,7 +44,7 @@ export async function judgeRecord(roster, acts, envelope, time) {
     ...signers.reasons,
     ...judgeForm(roster, data),
     ...judgeSeries(roster, data),
-    ...record.documents.filter((one) => roster.withdrawn.has(one.sha256)).map(({ name }) => reason("document-withdrawn", "documents", { name })),
+    ...judgeDocuments(roster, record),
     ...(await judgeRelations(roster, acts, data, signers.enrolments)),
     ...(await judgeNames(acts, data)),
   ];
@@ -92,7 +92,8 @@ function judgeRule(roster, { kind, office }, enrolments) {
   const rule = roster.rules.get(kind);
   if (!rule) return [];
   const positions = rule.positions ?? [];
-  const holders = new Set(counting.filter((one) => !positions.length || positions.includes(one.position)).map((one) => one.holder));
+  const placed = counting.filter((one) => !positions.length || positions.includes(one.position));
+  const holders = new Set(placed.map((one) => one.holder));
   if (holders.size >= rule.signatures) return [];
   const values = { kind, office, count: holders.size, needed: rule.signatures, positions: positions.join(", ") || "…" };
   return [reason("rule-not-met", "signers", values)];
@@ -115,12 +116,19 @@ function judgeSeries(roster, data) {
   reasons.push(...judgeBook(roster, data, data.series, "series", [data.serial]));
   const book = roster.series.get(data.series);
   if (!book) return reasons;
-  if (!book.forms.includes(data.form)) reasons.push(reason("form-not-in-series", "series", { value: data.series, form: data.form }));
+  if (!book.forms.includes(data.form)) {
+    reasons.push(reason("form-not-in-series", "series", { value: data.series, form: data.form }));
+  }
   const shown = data.number === null ? null : serialIn(data.number, book.pattern);
   if (shown !== null && shown !== data.serial) {
     reasons.push(reason("serial-differs", "serial", { value: data.serial, shown, number: data.number }));
   }
   return reasons;
+}
+
+function judgeDocuments(roster, record) {
+  const withdrawn = record.documents.filter((one) => roster.withdrawn.has(one.sha256));
+  return withdrawn.map(({ name }) => reason("document-withdrawn", "documents", { name }));
 }
 
 function judgeBook(roster, { office }, series, path, serials) {

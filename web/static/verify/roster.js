@@ -11,9 +11,9 @@ import { MAX_ROSTER, ROSTER_TYPE, checkPayload, judgeEvent, keyOf, logKeyOf, new
 const INDEX_UNKNOWN = 2 ** 53;
 
 export const EMPTY_ROSTER = Object.freeze({
-  n: -1, hash: NO_ROSTER, founding: "", origin: "", name: "", utcOffset: "+00:00", authority: new Map(), threshold: 0, logKeys: [],
-  usedKeys: new Set(), offices: new Map(), forms: new Map(), enrolments: new Map(), rules: new Map(), competences: new Set(),
-  series: new Map(), withdrawn: new Map(), reaffirmed: new Set(),
+  n: -1, hash: NO_ROSTER, founding: "", origin: "", name: "", utcOffset: "+00:00", authority: new Map(), threshold: 0,
+  logKeys: [], usedKeys: new Set(), offices: new Map(), forms: new Map(), enrolments: new Map(), rules: new Map(),
+  competences: new Set(), series: new Map(), withdrawn: new Map(), reaffirmed: new Set(),
 });
 
 /** Return the log keys that sign a checkpoint of `size`: one set, or two while they overlap. */
@@ -60,7 +60,8 @@ export async function replayRoster(envelopes, founding) {
   const rosters = [];
   let current = EMPTY_ROSTER;
   for (const [n, envelope] of envelopes.entries()) {
-    if (envelope.payloadType !== ROSTER_TYPE) throw verificationError(`roster line ${n} is no roster payload`, "roster-chain", { n });
+    const isRoster = envelope.payloadType === ROSTER_TYPE;
+    if (!isRoster) throw verificationError(`roster line ${n} is no roster payload`, "roster-chain", { n });
     const reasons = await judgeRoster(current, envelope, n ? null : 0);
     const told = `roster payload ${n}: ${reasons.map(showReason).join("; ")}`;
     if (reasons.some((one) => one.unknown)) throw newerError(told);
@@ -104,7 +105,8 @@ async function judgeSignatures(roster, envelope, events) {
     if (!signed.has(keyid)) reasons.push(reason("no-proof-of-possession", "signatures", { keyid: short(keyid) }));
   }
   const count = [...signed].filter((keyid) => roster.authority.has(keyid)).length;
-  if (count < roster.threshold) reasons.push(reason("too-few-authority-signatures", "signatures", { count, threshold: roster.threshold }));
+  const { threshold } = roster;
+  if (count < threshold) reasons.push(reason("too-few-authority-signatures", "signatures", { count, threshold }));
   return reasons;
 }
 
@@ -144,14 +146,16 @@ function enrol(roster, event, index) {
     key, holder, position, offices, kinds, begins: event.from, until: event.until ?? null, index,
     retiredAt: null, revokedAt: null, suspectFrom: null,
   };
-  return { ...roster, enrolments: put(roster.enrolments, key.keyid, enrolment), usedKeys: new Set([...roster.usedKeys, key.keyid]) };
+  const usedKeys = new Set([...roster.usedKeys, key.keyid]);
+  return { ...roster, enrolments: put(roster.enrolments, key.keyid, enrolment), usedKeys };
 }
 
 function endKey(roster, event, index) {
   const before = roster.enrolments.get(event.key);
+  const suspectFrom = Math.min(before.suspectFrom ?? Infinity, event.suspect_from);
   const ended = event.event === "retire"
     ? { ...before, retiredAt: index }
-    : { ...before, revokedAt: before.revokedAt ?? index, suspectFrom: Math.min(before.suspectFrom ?? Infinity, event.suspect_from) };
+    : { ...before, revokedAt: before.revokedAt ?? index, suspectFrom };
   return { ...roster, enrolments: put(roster.enrolments, event.key, ended) };
 }
 

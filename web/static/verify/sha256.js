@@ -108,7 +108,7 @@ export async function sha256OfBlob(blob, progress = () => {}) {
 export async function* pieces(blob, size = 1 << 20) {
   const reader = readerInto(blob);
   if (!reader) {
-    for (let at = 0; at < blob.size; at += size) yield new Uint8Array(await blob.slice(at, Math.min(at + size, blob.size)).arrayBuffer());
+    for (let at = 0; at < blob.size; at += size) yield new Uint8Array(await blob.slice(at, at + size).arrayBuffer());
     return;
   }
   let buffer = new ArrayBuffer(size); // the same memory again and again, so that a phone need not clear up after a large file

@@ -42,10 +42,12 @@ export const choice = (...names) => (value, path) => {
 
 /** An integer in low ... high. */
 export const integer = (low = 0, high = Number.MAX_SAFE_INTEGER) => (value, path) =>
-  Number.isInteger(value) && value >= low && value <= high ? [] : [reason("bad-number", path, { value: shown(value), low, high })];
+  Number.isInteger(value) && value >= low && value <= high
+    ? [] : [reason("bad-number", path, { value: shown(value), low, high })];
 
 /** A calendar date YYYY-MM-DD (1000 ... 2999). */
-export const date = (value, path) => (typeof value === "string" && isDate(value) ? [] : [reason("bad-date", path, { value: shown(value) })]);
+export const date = (value, path) =>
+  typeof value === "string" && isDate(value) ? [] : [reason("bad-date", path, { value: shown(value) })];
 
 /** Whether `value` is a UTC time YYYY-MM-DDTHH:MM:SSZ. */
 export const isTime = (value) => typeof value === "string" && TIME.test(value) && isDate(value.slice(0, 10));
@@ -71,7 +73,8 @@ export const spki = (value, path) => {
 /** A list of least ... most values of one shape. */
 export const listing = (item, { least = 0, most = 64 } = {}) => (value, path) => {
   if (!Array.isArray(value)) return [reason("not-a-list", path)];
-  if (value.length < least || value.length > most) return [reason("bad-count", path, { count: value.length, low: least, high: most })];
+  const count = value.length;
+  if (count < least || count > most) return [reason("bad-count", path, { count, low: least, high: most })];
   return value.flatMap((part, at) => item(part, `${path}[${at}]`));
 };
 

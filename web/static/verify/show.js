@@ -31,7 +31,8 @@ export function moneyIn(text, say) {
   const found = MONEY.exec(text);
   if (!found) return text;
   const [, currency, whole, cents] = found;
-  const amount = whole.replace(/\B(?=(\d{3})+$)/g, say("fact.thousands")) + (cents ? say("fact.decimal") + cents.padEnd(2, "0") : "");
+  const after = cents ? say("fact.decimal") + cents.padEnd(2, "0") : "";
+  const amount = whole.replace(/\B(?=(\d{3})+$)/g, say("fact.thousands")) + after;
   return currency === "IDR" ? `Rp${amount}` : `${currency}\u00a0${amount}`;
 }
 

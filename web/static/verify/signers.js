@@ -16,7 +16,8 @@ const replayed = new WeakMap();
 export async function checkSigners(dossier, entry, record) {
   const roster = rosterOf(dossier, entry);
   if (!roster) {
-    for (const name of ["signature", "authority"]) dossier.add(name, "not_checked", "signer-not-checked", { roster: entry.roster.slice(0, 16) });
+    const values = { roster: entry.roster.slice(0, 16) };
+    for (const name of ["signature", "authority"]) dossier.add(name, "not_checked", "signer-not-checked", values);
     return;
   }
   const { view, proof } = dossier;

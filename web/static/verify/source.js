@@ -43,7 +43,8 @@ export class Source {
     if ([404, 410].includes(response.status)) throw fetchError(`${where}/${path}: not there`, "fetch-missing", { where, path });
     if (response.status !== 200) throw failed(`${where}/${path}`, `HTTP ${response.status}`);
     // No file of a ledger is a web page: this is a log-in page of the network, or an error page that calls itself 200.
-    if (/^text\/html/i.test(response.headers.get("content-type") ?? "")) throw fetchError(`${where}/${path}: a web page`, "portal", { where, path });
+    const isPage = /^text\/html/i.test(response.headers.get("content-type") ?? "");
+    if (isPage) throw fetchError(`${where}/${path}: a web page`, "portal", { where, path });
   }
 }
 

@@ -35,7 +35,8 @@ export function watchDrops(take) {
 
 /** Show the verdicts, and lead the reader to the first sentence. */
 export function showResults(verdicts, say, { notice = null, ...options }) {
-  const articles = verdicts.map((one) => showVerdict(one, say, { ...options, subject: verdicts.length > 1 ? one.subject : null }));
+  const isOne = verdicts.length === 1;
+  const articles = verdicts.map((one) => showVerdict(one, say, { ...options, subject: isOne ? null : one.subject }));
   const count = verdicts.length > 1 ? make("p", {}, say("compare.count", { count: verdicts.length })) : null;
   byId("result").replaceChildren(...[notice && make("p.notice.alert", {}, notice), count, ...articles].filter(Boolean));
   byId("result").dataset.status = combinedStatus(verdicts);

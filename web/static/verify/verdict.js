@@ -1,7 +1,7 @@
 // The verdict: what was checked about one act and what was not, and the sentences that say so; as ledger/verifier/verdict.py.
 //
 // A check is {name, state, code, values}; states are passed, failed, disputed, not_checked. Trouble of an online copy is no
-// trouble of a file whose proof holds without it: such a check carries the copy's place under `copy` and never makes the headline.
+// trouble of a file whose proof holds without it: such a check carries the copy's place under `copy` and is never the headline.
 
 import { formatRef, isRef } from "./refs.js";
 

@@ -75,7 +75,7 @@ function showFacts({ facts }, say) {
       money ? fact(say("fact.money"), make("b", {}, moneyIn(money, say))) : null,
       supplier ? fact(say("fact.supplier"), isolated(supplier)) : null) : null,
     list(
-      fact(say("page.date-paper"), datesOf(facts, say, ["signed_on"])),
+      fact(say("page.date-paper"), paperDate(facts, say)),
       fact(say("page.date-claims"), claimsOf(facts, say)),
       fact(say("page.date-recorded"), `${timeIn(facts.time, say)}, ${lagOf(facts.lag_days, say)}`),
       fact(say("page.date-co-recorded"), facts.witnessed ? timeIn(facts.witnessed, say) : say("page.co-not-yet"))),
@@ -83,7 +83,7 @@ function showFacts({ facts }, say) {
     showDocuments(facts, say, fact));
 }
 
-const datesOf = (facts, say, names) => facts.dates.filter(([name]) => names.includes(name)).map(([, date]) => dateIn(date, say)).join("; ");
+const paperDate = (facts, say) => dateIn(facts.dates.find(([name]) => name === "signed_on")[1], say);
 
 function claimsOf(facts, say) {
   const claims = facts.dates.filter(([name]) => CLAIMS.includes(name)).map(([name, date]) => say(`page.claim-${name}`, { date }));
@@ -98,13 +98,14 @@ function lagOf(days, say) {
 function showSigners(facts, say) {
   const names = (all) => make("b", {}, isolated(all.join("; ")));
   const paper = facts.signed_on_paper.length ? facts.signed_on_paper : [say("page.signed-by-nobody")];
-  return make("p.signers", {}, say("page.signed-on-paper"), " ", names(paper), ` ${say("page.as-recorded")} · ${say("page.published-by")} `,
-    names(facts.published_by));
+  const between = ` ${say("page.as-recorded")} · ${say("page.published-by")} `;
+  return make("p.signers", {}, say("page.signed-on-paper"), " ", names(paper), between, names(facts.published_by));
 }
 
 function showDocuments(facts, say, fact) {
   const codes = facts.documents.map((one) => fact(isolated(one.name), make("code.code", {}, groupCode(one.sha256))));
-  const withheld = facts.withheld.map(({ reason, law }) => fact(say("fact.withheld"), isolated(say("fact.withheld-because", { reason, law }))));
+  const because = ({ reason, law }) => isolated(say("fact.withheld-because", { reason, law }));
+  const withheld = facts.withheld.map((one) => fact(say("fact.withheld"), because(one)));
   if (!codes.length && !withheld.length) return null;
   return make("details", {}, make("summary", {}, say("fact.file-code")), make("dl.facts", {}, ...codes, ...withheld));
 }

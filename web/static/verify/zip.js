@@ -43,10 +43,11 @@ export async function isBundle(blob) {
   }
 }
 
-/** Return {hashes, sizes, kept}: Maps of each file's SHA-256, size, and (of the few needed) bytes, by path below the top folder. */
+/** Return {hashes, sizes, kept}: Maps of each file's SHA-256, size and (of the few needed) bytes, by path in the top folder. */
 export async function readZip(blob) {
   const { members, central } = await readDirectory(blob);
-  if (members.length > MAX_MEMBERS || members.reduce((sum, one) => sum + one.size, 0) > MAX_TOTAL) throw unsafe("too many or too large");
+  const total = members.reduce((sum, one) => sum + one.size, 0);
+  if (members.length > MAX_MEMBERS || total > MAX_TOTAL) throw unsafe("too many or too large");
   await checkPlaces(blob, members, central);
   const found = { hashes: new Map(), sizes: new Map(), kept: new Map() };
   let room = MAX_KEPT;
@@ -89,10 +90,11 @@ function parseDirectory(bytes, count) {
     const [nameLength, extra, comment] = [28, 30, 32].map((offset) => view.getUint16(at + offset, true));
     const rawName = bytes.subarray(at + CENTRAL, at + CENTRAL + nameLength);
     members.push({
-      rawName, name: new TextDecoder("latin1").decode(rawName), flags: view.getUint16(at + 8, true), method: view.getUint16(at + 10, true),
+      rawName, name: new TextDecoder("latin1").decode(rawName),
+      flags: view.getUint16(at + 8, true), method: view.getUint16(at + 10, true),
       packed: view.getUint32(at + 20, true), size: view.getUint32(at + 24, true), start: view.getUint32(at + 42, true),
-      type: (view.getUint32(at + 38, true) >>> 16) & 0o170000, isBare: extra === 0 && comment === 0 && rawName.length === nameLength,
-      version: bytes[at + 6],
+      type: (view.getUint32(at + 38, true) >>> 16) & 0o170000,
+      isBare: extra === 0 && comment === 0 && rawName.length === nameLength, version: bytes[at + 6],
     });
     at += CENTRAL + nameLength + extra + comment;
   }
@@ -111,7 +113,8 @@ async function checkPlaces(blob, members, central) {
     const said = [view.getUint16(6, true), view.getUint16(8, true), view.getUint32(18, true), view.getUint32(22, true)];
     const isSame = String(said) === String([member.flags, member.method, member.packed, member.size]);
     const isNamed = view.getUint16(26, true) === member.rawName.length && toHex(head.subarray(LOCAL)) === toHex(member.rawName);
-    if (view.getUint32(0) !== 0x504b0304 || view.getUint16(28, true) || member.flags & 0x9 || !isSame || !isNamed) throw unsafe(member.name);
+    const isPlain = view.getUint32(0) === 0x504b0304 && view.getUint16(28, true) === 0 && !(member.flags & 0x9);
+    if (!isPlain || !isSame || !isNamed) throw unsafe(member.name);
     member.content = place + head.length;
     place = member.content + member.packed;
   }
@@ -140,7 +143,8 @@ function isSafe({ name, method, packed, size, type }) {
   const isBomb = size > RATIO_FROM && size > MAX_RATIO * Math.max(packed, 1);
   const isPlain = /^[!-~]+$/.test(name) && !name.includes("\\") && !parts[0].includes(":");
   const isReadable = isStored || (method === DEFLATED && !isBomb);
-  return isPlain && isReadable && parts.length > 1 && !parts.some((part) => ["", ".", ".."].includes(part)) && [0, 0o100000].includes(type);
+  const isInside = parts.length > 1 && !parts.some((part) => ["", ".", ".."].includes(part));
+  return isPlain && isReadable && isInside && [0, 0o100000].includes(type);
 }
 
 function kindOf(name) {
