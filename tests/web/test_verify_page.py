@@ -329,9 +329,9 @@ def _revoke(scene: Scene) -> None:
 
 LIES: dict[str, tuple[Callable[[Scene], None], str]] = {
     "swapped signature": (_swap_signature, "compare.ledger-forked"),
-    "roster event dropped": (_drop_event, "check.roster-file"),
-    "roster event forged": (_forge_event, "check.roster-file"),
-    "roster event replayed": (_replay_event, "check.roster-file"),
+    "roster event dropped": (_drop_event, "compare.roster-file"),
+    "roster event forged": (_forge_event, "compare.roster-file"),
+    "roster event replayed": (_replay_event, "compare.roster-file"),
     "tile bit": (_flip_tile, "check.tile-differs"),
     "entry changed": (_flip_entry, "error.entry-differs"),
     "entries missing": (_cut, "error.truncated"),

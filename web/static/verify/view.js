@@ -58,7 +58,7 @@ function showCode(verdict, say) {
 /** That nothing later is recorded is told with its time, and how far that goes. */
 function showStanding(verdict, say) {
   const later = findCheck(verdict, "later");
-  if (later?.code !== "no-later-change") return null;
+  if (later?.code !== "no-later-change" || statusOf(verdict) === 1) return null;
   return make("p", {}, say("compare.no-change", { time: later.values.time }));
 }
 
