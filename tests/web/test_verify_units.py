@@ -107,12 +107,19 @@ def test_ed25519_is_judged_as_pynacl_judges_it(js: Checker, shared: Path) -> Non
 
 
 def test_the_browser_alone_would_accept_more(js: Checker) -> None:
-    """Why it is not asked alone: the neutral element as a key signs every message in this browser's WebCrypto."""
-    raw = """(await crypto.subtle.verify("Ed25519", await crypto.subtle.importKey("raw", b.fromHex(a[0]), "Ed25519", false, ["verify"]),
-      b.fromHex(a[1]), b.fromHex("00")))"""
-    neutral = (1).to_bytes(32, "little").hex()
-    assert js.run("ed25519", raw, [neutral, neutral + "00" * 32]) is True
-    assert each(js, "ed25519", "m.checkEd25519(b.fromHex(c), b.fromHex('00'), b.fromHex(c + '0'.repeat(64)))", [neutral]) == [{"no": "signature"}]
+    """Why it is not asked alone: with a key of small order anybody signs anything, and this browser's WebCrypto takes it."""
+    from nacl.signing import SigningKey
+
+    order = 2**252 + 27742317777372353535851937790883648493
+    scalar = int.from_bytes(hashlib.sha512(b"\7" * 32).digest()[:32], "little") & ((1 << 254) - 8) | (1 << 254)
+    forged = bytes(SigningKey(b"\7" * 32).verify_key) + (scalar % order).to_bytes(32, "little")  # R = S times the base point
+    neutral = [bytes.fromhex(one) for one in ("01" + "00" * 31, "01" + "00" * 30 + "80", "ee" + "ff" * 30 + "7f", "ee" + "ff" * 31)]
+    cases = [[key.hex(), forged.hex()] for key in neutral]
+    raw = """crypto.subtle.importKey("raw", b.fromHex(c[0]), "Ed25519", false, ["verify"])
+      .then((key) => crypto.subtle.verify("Ed25519", key, b.fromHex(c[1]), b.fromHex("00")), () => false)"""
+    assert any(each(js, "ed25519", raw, cases))
+    assert each(js, "ed25519", "m.checkEd25519(b.fromHex(c[0]), b.fromHex('00'), b.fromHex(c[1]))", cases) == [{"no": "signature"}] * 4
+    assert each(js, "envelope", "m.publicKey(b.fromHex(c[0]))", cases) == [{"no": "format"}] * 4
     assert js.run("ed25519", "m.canCheckEd25519()") is True
 
 
