@@ -74,7 +74,7 @@ COMMON_WORDS, _SYLLABLES = _COMMON.split(" "), _OPEN.split(" ")
 def fill(town: Town, count: int, seed: int = 1) -> None:
     """Add ``count`` acts to the ledger of a town, with index and catalogue, and sign the head that covers them."""
     town.roster(*_events())
-    chance = random.Random(seed)  # noqa: S311  # invented acts; the same for the same seed
+    chance = random.Random(seed)  # invented acts; the same for the same seed
     with Store(town.home) as store:
         connection = store.connection
         connection.execute("PRAGMA synchronous = OFF")
@@ -192,5 +192,5 @@ def _fields(chance: random.Random, kind: str, count: int) -> dict[str, Any]:
 
 def _supplier(chance: random.Random, count: int) -> str:
     """Return the name of one of ``count / 50`` suppliers, some of which get far more contracts than others."""
-    names = random.Random(int(chance.random() ** 2 * max(20, count // 50)))  # noqa: S311  # as above
+    names = random.Random(int(chance.random() ** 2 * max(20, count // 50)))  # as above
     return "CV " + " ".join("".join(names.choices(_SYLLABLES, k=3)).capitalize() for _ in range(2))
