@@ -10,8 +10,10 @@ LISTEN := 127.0.0.1:8000
 .PHONY: run demo test check lint types bench lock clean
 
 # BENING_PASSPHRASE opens the demonstration's own key; see docs/operating.md for a real ledger's.
-run: demo
-	@BENING_PASSPHRASE=contoh $(BIN)/bening serve -L demo/city --listen $(LISTEN)
+# A demonstration that is there already is served as it is; `make demo` begins it afresh.
+run: $(READY)
+	@test -f demo/city/bening.toml || $(BIN)/python examples/demo.py
+	@BENING_PASSPHRASE=contoh $(BIN)/bening serve -L demo/city --listen $(LISTEN) --url http://$(LISTEN)
 
 demo: $(READY)
 	@$(BIN)/python examples/demo.py

@@ -21,6 +21,7 @@ from typing import Any
 from papers import make_paper
 
 import cli
+from ledger.publisher.home import Home
 from ledger.words import choose_language
 
 ROOT = Path(__file__).absolute().parents[1]
@@ -53,6 +54,8 @@ SAY = {
               "9. A journalist audits the whole ledger, and sees which number was not published:"),
     "end": ("Selesai. Yang terbuka untuk umum: {public}. Naskah dan bukti: {papers}. Coba:\n{command}",
             "Done. What the public sees: {public}. Papers and proofs: {papers}. Try:\n{command}"),
+    "served": ("Contoh di {folder} sedang dilayani; tidak disentuh. Hentikan dulu (Ctrl-C di sana).",
+               "The demonstration in {folder} is being served; it was not touched. Stop that first (Ctrl-C there)."),
     "not-ours": ("{folder} bukan folder contoh; tidak disentuh. Beri nama lain.",
                  "{folder} is no demonstration folder; it was not touched. Name another."),
 }  # fmt: skip
@@ -183,6 +186,9 @@ def _fresh(demo: Demo) -> None:
     if demo.folder.exists() and (not (demo.folder / MARK).is_file()) and (not demo.folder.is_dir() or any(demo.folder.iterdir())):
         demo.say("not-ours", folder=demo.folder)
         sys.exit(2)
+    if (demo.folder / "city" / "bening.toml").is_file() and Home.open(demo.folder / "city").is_sequenced():
+        demo.say("served", folder=demo.folder)
+        sys.exit(2)
     if (demo.folder / MARK).is_file():
         shutil.rmtree(demo.folder)
     demo.papers.mkdir(parents=True)
@@ -206,7 +212,7 @@ def _found(demo: Demo) -> None:
     os.environ["BENING_PASSPHRASE"] = PASSPHRASE  # for the log's own key
     options = [part for key in authority for part in ("--authority", f"{key}.pub", "--key", key)]
     demo.bening("init", demo.folder / "city", "--origin", "ledger.kota-contoh.example/demo", "--name", CITY, "--threshold", 2,
-                "--log-key", demo.key("log"), "--url", "http://127.0.0.1:8000", *options)  # fmt: skip
+                "--log-key", demo.key("log"), *options)  # fmt: skip
     demo.bening("setup", "-L", demo.folder / "city", "--name", "kota")
     demo.say("founded", city=CITY)
     (demo.folder / "keys" / "roster.toml").write_text(_roster(), "utf-8")

@@ -22,6 +22,7 @@ __all__ = ["Alternatives", "Group", "Term", "Words", "conditions", "groups_of"]
 
 _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»〝〞＂", '"'))
 _AMOUNT = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{3})+)(?:[.,]([0-9]{1,2}))?-?")
+_CURRENCY = re.compile(r"(?<!\S)(?:rp|idr)\.?\s*(?=[0-9])", re.IGNORECASE | re.ASCII)
 _PIECES = re.compile(r'"([^"]*)"|([^\s"]+)')
 
 
@@ -68,9 +69,9 @@ class Group:
 
 
 def groups_of(q: str) -> list[Group]:
-    """Return what was typed, in its order; what has neither letters nor digits is passed over."""
+    """Return what was typed, in its order; what has neither letters nor digits is passed over, and so is *Rp* before digits."""
     found = []
-    pieces = list(_PIECES.finditer(q.translate(_QUOTES)))
+    pieces = list(_PIECES.finditer(_CURRENCY.sub("", q.translate(_QUOTES))))
     for piece in pieces:
         text = piece[1] if piece[1] is not None else piece[2]
         words = tuple(words_of(text))

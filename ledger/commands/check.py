@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ledger.commands.common import FALSE, Session, founding_option, json_option, ledger_option, session
-from ledger.errors import FetchError, UsageError
+from ledger.errors import FetchError, FormatError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,12 +208,16 @@ def _verify_typed(here: Session, given: _Given, ref: str | None, number: str | N
     from ledger.verifier.reader import open_ledger
     from ledger.verifier.verify import verify_typed
 
+    try:
+        stored = None if ref is None else parse_ref(ref)
+    except FormatError as error:  # mistyped: the request's fault, not a false paper
+        raise UsageError(error.detail, code=error.code, **error.values) from None
     trusted, source = _named(here, given)
     if source is None:
         raise UsageError("no ledger to ask", code="nothing-pinned")
     _warn(here, trusted, source.location)
     view = open_ledger(source, trusted.policy, trusted.founding or "")
-    return verify_typed(view, trusted, ref=None if ref is None else parse_ref(ref), number=number)
+    return verify_typed(view, trusted, ref=stored, number=number)
 
 
 def _report(here: Session, verdicts: list[Verdict]) -> None:

@@ -77,6 +77,8 @@ def recover(here: Session, source: str | None, accept_loss: bool) -> int:
         accept(home, datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
         here.report({"home": str(home.path), "came_back": 0}, [here.say("recover.loss-accepted")])
         return 0
+    for path in home.log_keys:  # asked for now: what comes back is let out again at the end
+        here.passphrase_of(path)
     with tempfile.TemporaryDirectory(dir=home.path) as scratch:
         came = recover_home(home, _mirror(home, source, Path(scratch)))
     before = published_size(home)

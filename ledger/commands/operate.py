@@ -123,7 +123,8 @@ def _fate(here: Session, act_id: str) -> int:
 
 
 def _status_lines(here: Session, found: dict[str, Any]) -> list[str]:
-    shown = {key: value for key, value in found.items() if value not in (None, []) and value is not False}
+    shown = {key: value for key, value in found.items() if value not in (None, []) and value is not False
+             and (key, value) != ("unpublished", 0)}  # fmt: skip
     lines = [here.say(f"status.{key}", **found) for key in shown]
     return lines if found.get("sequencer_running", True) else [*lines, here.say("status.no-sequencer")]
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,13 +28,17 @@ _listen = click.option(
 )
 
 
+_url = click.option("--url", help="The address that the public uses, for QR codes and citations. Default: bening.toml.")
+
+
 @click.command()
 @_listen
+@_url
 @click.option("--accept-clock", is_flag=True, help="Go on although the clock looks wrong; the ledger keeps that you said so.")
 @ledger_option
 @passphrase_option
 @session
-def serve(here: Session, listen: str | None, accept_clock: bool) -> int:
+def serve(here: Session, listen: str | None, url: str | None, accept_clock: bool) -> int:
     """Run everything: the sequencer and the site. Whichever dies is started again."""
     from ledger.supervise import Child, supervise
 
@@ -44,7 +49,7 @@ def serve(here: Session, listen: str | None, accept_clock: bool) -> int:
     options = ["--accept-clock"] if accept_clock else []
     children = [
         Child("sequence", lambda: _start(here, home, "sequence", options, secret)),
-        Child("web", lambda: _start(here, home, "web", ["--listen", where]), must=True),
+        Child("web", lambda: _start(here, home, "web", ["--listen", where, *(["--url", url] if url else [])]), must=True),
     ]
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -60,14 +65,16 @@ def serve(here: Session, listen: str | None, accept_clock: bool) -> int:
 
 @click.command()
 @_listen
+@_url
 @ledger_option
 @session
-def web(here: Session, listen: str | None) -> int:
+def web(here: Session, listen: str | None, url: str | None) -> int:
     """Answer HTTP only: readers, and submissions that a running sequencer takes up. Reads no key."""
     from web.server import serve as answer
 
     os.environ.pop("BENING_PASSPHRASE", None)
     home = home_of(here)
+    home = replace(home, url=url.rstrip("/") if url else home.url)
     answer(home, _where(home, listen), started=lambda where: here.note(here.say("serve.listening", where=_shown(where))))
     return 0
 

@@ -58,6 +58,31 @@ def trust_list(here: Session) -> int:
     return 0
 
 
+@trust.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@session
+def remove(here: Session, name: str, yes: bool) -> int:
+    """Forget a pinned ledger and what was seen of it. A ledger that changed its founding is no reason by itself."""
+    import shutil
+    import sys
+
+    from ledger.errors import UsageError
+    from ledger.verifier.trust import load_pins
+
+    pin = next((one for one in load_pins(_settings().trust_dir) if one.name == name), None)
+    if pin is None:
+        raise UsageError(f"no pin {name}", code="no-such-pin", name=name)
+    if not yes and not sys.stdin.isatty():
+        raise UsageError("nobody to ask", code="needs-yes")
+    if not yes and not click.confirm(here.say("trust.ask-remove", name=name, founding=pin.founding), err=True):
+        raise click.Abort
+    shutil.rmtree(pin.folder)
+    here.report({"removed": name, "founding": pin.founding}, [here.say("trust.removed", name=name)])
+    return 0
+
+
 def _settings() -> Settings:
     from ledger.settings import Settings
 

@@ -315,6 +315,6 @@ def test_rows_say_what_records_say(town: Town) -> None:
     assert (row.value, row.currency, row.supplier, row.method) == ("187500000.50", "IDR", "CV Karya Contoh", "Pengadaan Langsung")
     assert row.documents == 1
     assert json.dumps(row.lag_days).isdigit()
-    for q in ("187.500.000", "Rp 187.500.000", "187500000", "187,500,000.50", "187.500.000,50", "karya contoh"):
+    for q in ("187.500.000", "Rp 187.500.000", "Rp187.500.000", "IDR 187.500.000", "rp. 187.500.000", "187500000", "187,500,000.50", "187.500.000,50", "karya contoh"):
         assert found(town, q) == [index], q
     assert found(town, "187.500.001") == []

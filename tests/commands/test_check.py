@@ -102,7 +102,7 @@ def test_look_up_what_a_paper_says(shell: Shell, city: City) -> None:
     assert shell("verify", "--number", "188/1 TAHUN 2026") == 0
     assert "188/1 Tahun 2026" in shell.out
     assert shell("verify", "--number", "nothing like it") == 3
-    assert shell("verify", "--ref", "7K3QD9MZ2XX") == 1
+    assert shell("verify", "--ref", "7K3QD9MZ2XX") == 2  # mistyped: says nothing about any paper
 
 
 def test_several_files_end_in_the_worst(shell: Shell, city: City, tmp_path: Path) -> None:
@@ -149,6 +149,19 @@ def test_trust_refuses_loudly(shell: Shell, city: City, tmp_path: Path) -> None:
     (tmp_path / "config/bening/trust/bening.example-kota/policy").write_bytes(bytes(99))
     assert shell("trust", "list") == 4
     assert "not about the ledger" in shell.err
+
+
+def test_a_pin_is_removed_only_on_purpose(shell: Shell, city: City) -> None:
+    """Forgetting a ledger takes its name and a yes; after that it can be pinned anew."""
+    assert shell("trust", "add", city.path, "--name", "kota") == 0
+    assert shell("trust", "remove", "other", "--yes") == 2
+    assert shell("trust", "remove", "kota") == 2
+    assert shell("trust", "list") == 0
+    assert "kota" in shell.out
+    assert shell("trust", "remove", "kota", "--yes") == 0
+    assert shell("trust", "list") == 0
+    assert "kota" not in shell.out
+    assert shell("trust", "add", city.path, "--name", "kota") == 0
 
 
 def test_a_default_ledger_from_the_settings(shell: Shell, city: City, tmp_path: Path) -> None:

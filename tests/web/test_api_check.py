@@ -169,6 +169,19 @@ def test_a_number_of_several_acts_is_not_decided_by_chance(town: ServedTown):
         assert [head["ref"] for head in found["acts"]] == [first, second]
 
 
+def test_a_number_means_the_record_that_replaced_the_other(town: ServedTown):
+    """A correction keeps its number: whoever asks by number hears of the newest record, not of an ambiguity."""
+    first = ref_of(town, town.contract(b"%PDF-1 a", number="1/SPK/2026"))
+    corrects = [{"type": "corrects", "ref": first, "reason": "salah ketik"}]
+    second = ref_of(town, town.contract(b"%PDF-1 b", number="1/SPK/2026", fields={"value": "190000000"}, relations=corrects))
+    served = town.serve()
+    found = served.check(number="1/spk/2026", value="190000000")
+    assert (found["verdict"], found["ref"], found["carries"]) == ("published", second, True)
+    assert served.check(number="1/SPK/2026")["ref"] == second
+    assert served.check(number="1/SPK/2026", value="187500000")["verdict"] == "differs"
+    assert served.check(ref=first)["verdict"] == "corrected"
+
+
 def test_what_a_record_does_not_state_is_said(town: ServedTown):
     """No supplier, an unnamed one, no value: said as such, and a difference."""
     decision = ref_of(town, town.published(b"%PDF-1 d"))

@@ -104,15 +104,25 @@ class Answer:
 
 
 def answer_of(reading: Reading, asked: Asked) -> Answer:
-    """Return what the published acts say to ``asked``; of several under one number, the only one that carries it all."""
+    """Return what the published acts say to ``asked``; of several under one number, the only one that carries it all.
+
+    One that another of them has replaced is not meant by the number any more.
+    """
     acts = _found(reading, asked)
     compared = tuple(_compare(reading, act, asked) for act in acts[:MOST_SAME])
-    if len(acts) == 1:
-        return Answer(asked, compared[0], compared)
+    current = [one for one in compared if not _is_replaced_within(one, compared)]
+    if len(acts) == 1 or (len(current) == 1 and len(acts) <= MOST_SAME):
+        return Answer(asked, (current or compared)[0], compared)
     full = [one for one in compared if one.carries]
     told = asked.supplier is not None or asked.value is not None
     sure = told and len(full) == 1 and len(acts) <= MOST_SAME
     return Answer(asked, full[0] if sure else None, compared)
+
+
+def _is_replaced_within(one: Compared, others: Sequence[Compared]) -> bool:
+    """Tell whether an act was corrected by another one under the same number: then that one is what the number means."""
+    refs = {other.act.ref for other in others}
+    return any(change.type == "corrects" and change.act.ref in refs for change in one.standing.that_count())
 
 
 def _found(reading: Reading, asked: Asked) -> Sequence[Act]:
