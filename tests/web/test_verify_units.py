@@ -123,6 +123,27 @@ def test_the_browser_alone_would_accept_more(js: Checker) -> None:
     assert js.run("ed25519", "m.canCheckEd25519()") is True
 
 
+def test_a_lax_engine_is_not_believed(js: Checker, shared: Path) -> None:
+    """Before a WebCrypto that accepts everything, small-order and non-canonical points and S >= L are still refused."""
+    whole = vectors(shared, "cctv-ed25519.json")
+    cases = [[one["key"], one["sig"]] for one in whole]
+    good = next([one["key"], one["sig"]] for one in whole if not one["flags"])
+    order = 2**252 + 27742317777372353535851937790883648493
+    cases += [[good[0], good[1][:64] + (order + more).to_bytes(32, "little").hex()] for more in (0, 1, 2**250)]
+    script = """(async () => { const [take, verify] = [crypto.subtle.importKey, crypto.subtle.verify]; const out = [];
+      crypto.subtle.importKey = async () => ({}); crypto.subtle.verify = async () => true;
+      for (const [key, sig] of a) out.push(await m.checkEd25519(b.fromHex(key), b.fromHex("00"), b.fromHex(sig)).then(() => true, () => false));
+      crypto.subtle.importKey = take; crypto.subtle.verify = verify; return out; })()"""
+    page = new_page(js.page.context.browser)  # keys are kept once imported: not in the page of the other tests
+    found = Checker(page, js.site).run("ed25519", f"await {script}", cases)
+    page.context.close()
+    forbidden = {"low_order_A", "low_order_R", "non_canonical_A"}
+    for one, taken in zip(whole, found, strict=False):
+        assert not (taken and forbidden & set(one["flags"] or [])), one
+    assert found[len(whole) :] == [False] * 3
+    assert any(found[: len(whole)])
+
+
 # ---- hashes and trees
 
 
