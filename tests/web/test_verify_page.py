@@ -744,3 +744,17 @@ def test_a_large_file_is_read_in_pieces(page: Page, site: LocalSite, tmp_path: P
     told: list[Any] = page.evaluate("window.told")
     assert any(" 50 %" in one for one in told)
     assert page.evaluate("performance.memory.usedJSHeapSize") < 60_000_000
+
+
+def test_one_number_in_very_many_acts(page: Page, site: LocalSite, scene: Scene) -> None:
+    """Fifty are checked at once and the rest is counted; a bucket of false hints is not walked through for ever."""
+    for _ in range(52):
+        scene.city.publish(documents={"x.pdf": b"sama"}, number="S", check=False)
+    scene.city.write()
+    open_page(page, site)
+    compare_files(page, ("x.pdf", b"sama"))
+    assert page.locator("#result .verdict").count() == 50
+    assert "further acts that were not checked here: 2." in plain(page.inner_text("#result"))
+    digest = hashlib.sha256(FORGED).hexdigest()
+    site.tamper(f"/lookup/sha256/{digest[:3]}", "".join(f"{digest} {one}\n" for one in range(58)).encode())
+    assert reads(compare_files(page, ("x.pdf", FORGED)), "compare.document-not-found", "en")

@@ -49,17 +49,20 @@ blueprint = Blueprint("verify", __name__)
 
 
 @blueprint.get("/verify")
-def compare() -> str:
+def compare() -> Response:
     """Show the page."""
-    data = data_for(g.lang) | {"query": url("", ()).removeprefix("/")}
-    return page("verify.html", data=data, script=f"/verify/{_script_name()}")
+    data = data_for(g.lang) | {"query": url("", ())}
+    return _packed(gzip.compress(page("verify.html", data=data, script=f"/verify/{_script_name()}").encode("utf-8"), mtime=0))
 
 
 @blueprint.get("/verify/<name>")
 def part(name: str) -> Response:
     """Give the page's script, or the file to keep."""
     if name == _script_name():
-        return _packed(_script_gzip(), "text/javascript; charset=utf-8")
+        response = _packed(_script_gzip())
+        response.headers["Content-Type"] = "text/javascript; charset=utf-8"
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
     for lang in LANGUAGES:
         if name == f"bening-verify-{lang}.html":
             response = make_response(_keepsake(lang))
@@ -94,11 +97,10 @@ def _script_name() -> str:
     return f"compare-{hashlib.sha256(_script()).hexdigest()[:12]}.js"
 
 
-def _packed(body: bytes, content_type: str) -> Response:
-    """Answer with a file that never changes under its name; packed for whoever takes it so."""
+def _packed(body: bytes) -> Response:
+    """Answer with text that was packed by gzip, as it is for whoever takes it so."""
     takes = "gzip" in request.headers.get("Accept-Encoding", "")
-    response = Response(body if takes else gzip.decompress(body), content_type=content_type)
-    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    response = Response(body if takes else gzip.decompress(body))
     if takes:
         response.headers["Content-Encoding"] = "gzip"
     response.vary.add("Accept-Encoding")

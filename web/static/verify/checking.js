@@ -12,7 +12,7 @@ import { recordAt, indexesOfDocument, indexesOfNumber, indexesOfRef } from "./ac
 import { readBundle } from "./bag.js";
 import { judgeAct, trustIn } from "./dossier.js";
 import { parseEntry } from "./entry.js";
-import { asLedgerError, attempt, formatError, LedgerError } from "./errors.js";
+import { LedgerError, asLedgerError, attempt, fetchError, formatError } from "./errors.js";
 import { foldNumber } from "./numbers.js";
 import { parsePolicy, policyFounding } from "./policy.js";
 import { MAX_PROOF, isProof, parseProof } from "./proof.js";
@@ -21,7 +21,8 @@ import { check, checkOf, copyCheck, findCheck } from "./verdict.js";
 import { isBundle } from "./zip.js";
 
 const SUFFIX = ".tlog-proof";
-const MOST_ACTS = 50; // one number or file may be in more acts than a phone can check; what is left out is said
+// One number or file may be in more acts than a phone can check; what is left out is said.
+const MOST_ACTS = 50, MOST_HINTS = 500;
 
 /** Return {documents, proofs, bundles, salts, damaged} of files that were dropped or chosen together. */
 export async function sortFiles(files) {
@@ -65,7 +66,7 @@ export async function checkTyped({ ref = null, number = null }, ledger) {
     const isNumbered = ({ number: other }) => foldNumber(other ?? "") === foldNumber(number);
     const isMeant = ({ record }) => (ref === null ? isNumbered(record.data) : record.ref === ref);
     const hints = ref === null ? await indexesOfNumber(view, number) : await indexesOfRef(view, ref);
-    const indexes = await matching(view, hints, async (index) => {
+    const indexes = await matching(hints, async (index) => {
       const found = await recordAt(view, index);
       return found !== null && isMeant(found);
     });
@@ -85,7 +86,7 @@ async function checkByCode(document, ledger) {
     return [stopped(name, ledger, before.length ? before : [missing])];
   }
   try {
-    const indexes = await matching(view, await indexesOfDocument(view, sha256), (index) => namesDocument(view, index, sha256));
+    const indexes = await matching(await indexesOfDocument(view, sha256), (index) => namesDocument(view, index, sha256));
     const notFound = check("document", "not_checked", "document-not-found", { sha256 });
     return await judgeIndexes(indexes, name, ledger, document, notFound);
   } catch (error) {
@@ -94,20 +95,23 @@ async function checkByCode(document, ledger) {
   }
 }
 
-async function matching(view, hints, isMeant) {
+/** Return the hints that hold; of more than can be looked at, none may be passed over in silence. */
+async function matching(hints, isMeant) {
   const found = [];
-  for (const index of hints) if (await isMeant(index)) found.push(index);
-  return found;
+  for (const index of hints.slice(0, MOST_HINTS)) if (await isMeant(index)) found.push(index);
+  const left = hints.length - MOST_HINTS;
+  if (left > 0 && !found.length) throw fetchError(`${hints.length} hints`, "too-many-hints", { count: hints.length });
+  return { found, left: Math.max(left, 0) };
 }
 
-async function judgeIndexes(indexes, subject, ledger, document, notFound) {
+async function judgeIndexes({ found: indexes, left }, subject, ledger, document, notFound) {
   // A bucket may leave out what it should name: that is said, as only a full audit sees it.
   const hints = check("look-up", "not_checked", "look-up-hints");
   if (!indexes.length) return [stopped(subject, ledger, [...ledger.before, notFound, hints])];
   const verdicts = [];
   for (const index of indexes.slice(0, MOST_ACTS)) verdicts.push(await checkIndex(index, subject, ledger, document));
-  const left = indexes.length - verdicts.length;
-  if (left) verdicts[0].notices.push(check("more", "passed", "more-acts", { count: left, limit: MOST_ACTS }));
+  const count = left + indexes.length - verdicts.length;
+  if (count) verdicts[0].notices.push(check("more", "passed", "more-acts", { count, limit: MOST_ACTS }));
   return verdicts;
 }
 
