@@ -87,6 +87,16 @@ def test_health_says_whether_acts_are_published(client: Client, town: Town, monk
         assert client.get("/healthz").json["publishing"] is True
 
 
+def test_a_restored_home_is_not_called_sound(client: Client, town: Town) -> None:
+    """Until ``recover`` has shown that nothing newer was published, health says so instead of ok."""
+    town.home.restore_mark.write_bytes(b"x")
+    try:
+        assert client.get("/healthz").json["status"] == "restored"
+    finally:
+        town.home.restore_mark.unlink()
+    assert client.get("/healthz").json["status"] == "ok"
+
+
 def test_metrics_are_for_this_machine_only(client: Client) -> None:
     """From another address, or through a proxy, there is no such page."""
     assert client.get("/metrics", address="127.0.0.1").status == 200

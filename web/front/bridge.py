@@ -22,6 +22,7 @@ __all__ = ["Bridge", "Whole"]
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Whole = tuple[int, Headers, bytes]
 _LONGEST = 1800.0  # seconds; a stream keeps a thread and a snapshot for as long as it lasts
+_LEAST_SPEED = 16 * 1024  # bytes a second on the average, after the first minute
 
 
 class Bridge:
@@ -62,11 +63,14 @@ class Bridge:
 def _stream(
     send: Send, loop: asyncio.AbstractEventLoop, status: int, headers: Headers, first: bytes, pieces: Iterable[bytes]
 ) -> None:
-    until = time.monotonic() + _LONGEST
+    began, taken = time.monotonic(), 0
 
     def wait(message: dict[str, Any]) -> None:
-        if time.monotonic() > until:
+        nonlocal taken
+        lasted = time.monotonic() - began
+        if lasted > _LONGEST or (lasted > SLOW and taken < lasted * _LEAST_SPEED):
             raise ConnectionError("the reader takes too long")
+        taken += len(message.get("body", b""))
         future = asyncio.run_coroutine_threadsafe(asyncio.wait_for(send(message), SLOW), loop)
         try:
             future.result()

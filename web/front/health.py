@@ -48,6 +48,7 @@ def health_of(home: Home, site: Site) -> tuple[int, bytes]:
     try:
         with site.read() as reading:
             found: dict[str, Any] = {"status": "ok", "size": reading.size, "last_entry": reading.head.time}
+        found |= {"status": "restored"} if home.restore_mark.exists() else {}
         found["publishing"] = _is_sequenced(home)
     except LedgerError as error:
         return 503, json.dumps({"status": "failing", "error": error.code}).encode()
