@@ -22,11 +22,12 @@ from ledger.errors import LedgerError
 from ledger.publisher.home import Home
 from web.app import create_app, error_json
 from web.errors import status_of
+from web.front.answering import dump
 from web.front.bridge import Bridge, answer
 from web.front.files import Files, send_known
 from web.front.health import gauges_of, health_of
 from web.front.http import Headers, Receive, Scope, Send, encode, header, respond
-from web.front.intake import Intake, dump
+from web.front.intake import Intake
 from web.front.journal import Journal
 from web.front.limits import Buckets, Gate, whose
 from web.front.publishing import Publishing

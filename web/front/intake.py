@@ -13,8 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
-import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -27,33 +25,21 @@ from ledger.publisher.home import Home
 from ledger.records.entry import format_time
 from ledger.records.envelope import MAX_ENVELOPE, Envelope, load_envelope
 from ledger.records.record import RECORD_TYPE, Record, parse_record
-from ledger.words import say, say_reason
+from web.front.answering import Answer, outcome, patience, refusal
 from web.front.form import Event, read_body, read_form
 from web.front.http import Receive, Scope, header
 from web.front.judging import judge_early
-from web.front.publishing import Fate, Publishing
+from web.front.publishing import Publishing
 from web.front.staging import Reservation, Staging
 from web.settings import WebSettings
 from web.site import Site
 
-__all__ = ["MOST_ACTS", "Answer", "Intake", "dump"]
+__all__ = ["MOST_ACTS", "Intake"]
 
 MOST_ACTS = 100
-PATIENCE = 10.0
 _ENVELOPES_WITHIN = 120.0  # seconds for all envelopes of a request: until they are judged, anybody may be sending
 _IN_MEMORY = 256 * 1024
 _MOST_HELD = 16 * 1024**2  # bytes of envelopes that have not been judged yet, of all requests together
-_KNOWN = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Status, headers and JSON value of an answer; ``cost``: what it takes of the patience with its sender."""
-
-    status: int
-    value: dict[str, Any]
-    headers: tuple[tuple[str, str], ...] = ()
-    cost: float = 0.0
 
 
 @dataclass(slots=True)
@@ -65,6 +51,12 @@ class _Parcel:
     wanted: dict[str, int] = field(default_factory=dict)  # documents named and not here yet: size by hash
     uploads: list[Upload] = field(default_factory=list)  # documents that have come
     held: int = 0  # bytes of envelopes in memory
+
+    @property
+    def acts(self) -> list[dict[str, Any]]:
+        """What an answer says of each act first: its id, and its reference where it is no roster event."""
+        pairs = zip(self.envelopes, self.records, strict=True)
+        return [{"id": envelope.id, "ref": record.ref if record else None} for envelope, record in pairs]
 
     @property
     def named(self) -> dict[str, int]:
@@ -105,10 +97,10 @@ class Intake:
             if not any(refused) and parcel.wanted:
                 refused = _without_documents(parcel)
             if any(refused):
-                return _refusal(parcel, refused, lang, cost=float(_is_unsigned(refused)))
+                return refusal(parcel.acts, refused, lang)
             fates = await self.publishing.submit(parcel.envelopes, parcel.uploads)
-        await asyncio.wait(fates, timeout=_patience(scope))
-        return _answer(parcel, fates, lang)
+        await asyncio.wait(fates, timeout=patience(header(scope, b"prefer") or ""))
+        return outcome(parcel.acts, fates, lang)
 
     @contextlib.asynccontextmanager
     async def _held(self, parcel: _Parcel) -> AsyncIterator[None]:
@@ -252,9 +244,6 @@ async def _capped(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[byt
         yield chunk
 
 
-# -- answering
-
-
 def _without_documents(parcel: _Parcel) -> list[list[Reason]]:
     """Name each document that was neither sent nor is here."""
     found = []
@@ -265,65 +254,3 @@ def _without_documents(parcel: _Parcel) -> list[list[Reason]]:
             for n, one in named if one.get("sha256") in parcel.wanted
         ])  # fmt: skip
     return found
-
-
-def _is_unsigned(refused: list[list[Reason]]) -> bool:
-    codes = {one.code for reasons in refused for one in reasons}
-    return bool(codes & {"bad-signature", "key-not-enrolled", "signer-is-not-authority", "too-few-authority-signatures"})
-
-
-def _refusal(parcel: _Parcel, refused: list[list[Reason]], lang: str, *, cost: float) -> Answer:
-    """Nothing of a request is taken when one of its acts is refused before the inbox; the others may be sent again."""
-    acts = []
-    for act, reasons in zip(_acts(parcel), refused, strict=True):
-        acts.append({**act, "state": "refused" if reasons else "not-taken", "reasons": _told(reasons, lang)})
-    return Answer(422, _sentence("admission", lang) | {"acts": acts}, cost=cost)
-
-
-def _answer(parcel: _Parcel, fates: list[asyncio.Future[Fate]], lang: str) -> Answer:
-    acts = []
-    for act, future in zip(_acts(parcel), fates, strict=True):
-        if not future.done():
-            acts.append({**act, "state": "waiting", "status": f"/api/v1/acts/{act['id']}"})
-            continue
-        fate = future.result()  # raises what kept it from being published
-        if fate.reasons:
-            acts.append({**act, "state": "refused", "reasons": _told(fate.reasons, lang)})
-        else:
-            proof = (fate.proof or b"").decode("utf-8")
-            acts.append({**act, "index": fate.index, "state": "published", "already": fate.already, "proof": proof})
-    states = {one["state"] for one in acts}
-    if "refused" in states:
-        return Answer(422, _sentence("admission", lang) | {"acts": acts})
-    if "waiting" in states:
-        return Answer(202, {"acts": acts}, (("Location", acts[0].get("status", "")), ("Retry-After", "2")))
-    known = all(one["already"] for one in acts)
-    return Answer(201, {"acts": acts}, (("Location", f"/api/v1/records/{acts[0]['index']}"),), cost=_KNOWN if known else 0.0)
-
-
-def _acts(parcel: _Parcel) -> list[dict[str, Any]]:
-    pairs = zip(parcel.envelopes, parcel.records, strict=True)
-    return [{"id": envelope.id, "ref": record.ref if record else None} for envelope, record in pairs]
-
-
-def _told(reasons: Any, lang: str) -> list[dict[str, str]]:
-    return [{"code": one.code, "path": one.path, "sentence": say_reason(one, lang)} for one in reasons]
-
-
-def _sentence(code: str, lang: str) -> dict[str, Any]:
-    return {"error": code, "sentence": say(f"error.{code}", lang), "detail": "", "reasons": []}
-
-
-def _patience(scope: Scope) -> float:
-    """Return how long to wait for publication: ``Prefer: wait=N`` or ``respond-async`` (RFC 7240)."""
-    wish = header(scope, b"prefer") or ""
-    if "respond-async" in wish:
-        return 0.0
-    found = re.search(r"wait=([0-9]{1,3})", wish, re.ASCII)
-    return min(30.0, float(found[1])) if found else PATIENCE
-
-
-def dump(value: dict[str, Any]) -> bytes:
-    """Return the JSON bytes of an answer."""
-    return json.dumps(value, ensure_ascii=False).encode("utf-8")
-
