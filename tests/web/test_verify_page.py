@@ -368,6 +368,35 @@ def test_a_lie_at_the_first_visit(page: Page, site: LocalSite, scene: Scene, lan
     assert reads(text, "reason.bad-signature", lang)
 
 
+def test_a_ledger_that_does_not_agree_with_itself(page: Page, site: LocalSite, scene: Scene) -> None:
+    """A first visit where policy and roster are one city's and the log is another's (under one key): nothing is pinned."""
+    honest = {name: (scene.city.path / name).read_bytes() for name in ("policy-ed25519", "roster.jsonl")}
+    _other_founding(scene)
+    site.public = scene.city.path
+    for name, data in honest.items():
+        site.tamper(f"/{name}", data)
+    open_page(page, site)
+    text = compare_files(page, ("sk.pdf", BODY))
+    assert plain(text).startswith(_raw("verify.headline-failed", "en"))
+    assert reads(text, "check.other-founding", "en")
+    assert page.evaluate("localStorage.length") == 0
+
+
+def test_a_policy_with_other_keys_than_the_roster(page: Page, site: LocalSite, scene: Scene) -> None:
+    """A first visit where another key than the one that the roster names signs the log: nothing is pinned."""
+    other = City(scene.path / "lain", seed="other", origin=scene.city.origin)
+    policy = other.policy_file(post_quantum=False).replace(other.founding.encode(), scene.city.founding.encode())
+    site.tamper("/policy-ed25519", policy)
+    scene.city.all_keys = dict.fromkeys(scene.city.all_keys, other.keys)
+    scene.city.notes = {}
+    site.tamper("/checkpoint", scene.city.checkpoint())
+    open_page(page, site)
+    text = compare_files(page, ("sk.pdf", BODY))
+    assert plain(text).startswith(_raw("verify.headline-failed", "en"))
+    assert reads(text, "error.keys-not-in-roster", "en")
+    assert page.evaluate("localStorage.length") == 0
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_changed_document_beside_its_proof(page: Page, site: LocalSite, scene: Scene, lang: str) -> None:
     """The proof is true and the file is another one: it fails, and the facts are said to be those of the proof."""

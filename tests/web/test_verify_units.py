@@ -130,6 +130,7 @@ def test_a_lax_engine_is_not_believed(js: Checker, shared: Path) -> None:
     good = next([one["key"], one["sig"]] for one in whole if not one["flags"])
     order = 2**252 + 27742317777372353535851937790883648493
     cases += [[good[0], good[1][:64] + (order + more).to_bytes(32, "little").hex()] for more in (0, 1, 2**250)]
+    cases += [[(2**255 - 19 + more + sign).to_bytes(32, "little").hex(), good[1]] for more in range(19) for sign in (0, 2**255)]
     script = """(async () => { const [take, verify] = [crypto.subtle.importKey, crypto.subtle.verify]; const out = [];
       crypto.subtle.importKey = async () => ({}); crypto.subtle.verify = async () => true;
       for (const [key, sig] of a) out.push(await m.checkEd25519(b.fromHex(key), b.fromHex("00"), b.fromHex(sig)).then(() => true, () => false));
@@ -140,7 +141,7 @@ def test_a_lax_engine_is_not_believed(js: Checker, shared: Path) -> None:
     forbidden = {"low_order_A", "low_order_R", "non_canonical_A"}
     for one, taken in zip(whole, found, strict=False):
         assert not (taken and forbidden & set(one["flags"] or [])), one
-    assert found[len(whole) :] == [False] * 3
+    assert found[len(whole) :] == [False] * (3 + 2 * 19)
     assert any(found[: len(whole)])
 
 
