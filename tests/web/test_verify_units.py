@@ -663,6 +663,13 @@ def _zips() -> Iterator[tuple[str, bytes]]:
     for name in ("../x", "data/../x", "data//x", "data/x", "data/acts/03/entry.json", "data/acts/3/ENTRY.json", "data\\x", "/etc/passwd", "data/acts/3/documents/zz-a",
                  "data/acts/3/signature-00000000.bin", "bagit.txt/", "a\0b", "d\u00e4ta"):  # fmt: skip
         yield f"name {name!r}", packed(more={name: b"y"})
+    whole = packed()
+    start = int.from_bytes(whole[-6:-2], "little")
+    yield "a gap before the directory", whole[:start] + b"hidden" + whole[start:-6] + (start + 6).to_bytes(4, "little") + whole[-2:]
+    data = {"bagit.txt": b"a" * 500, "manifest-sha256.txt": b"", "data/checkpoint": b"b" * 300}
+    for more in (1, -1):
+        whole = packed(zipfile.ZIP_DEFLATED, more={**data, "data/policy": b"c" * 777})
+        yield f"a file {more} longer than it says", whole.replace((777).to_bytes(4, "little"), (777 + more).to_bytes(4, "little"))
     yield "too long a file", packed(more={"data/acts/3/signature-00000000.bin": b"y" * 65})
     yield "nothing", b""
     yield "empty", b"PK\5\6" + b"\0" * 18

@@ -667,6 +667,9 @@ def test_bundles(both: Both) -> None:
         lambda files: files.pop(next(one for one in files if "entry.json" in one)),
         lambda files: files.pop(next(one for one in files if "key-" in one)),
         lambda files: files.update({f"data/acts/{both.scene.index}/x.exe": b"MZ"}),
+        lambda files: other(files, f"{both.scene.index}/proof.tlog-proof", both.city.proof(both.scene.index, both.scene.index + 2)),
+        lambda files: other(files, f"{both.scene.index}/proof.tlog-proof", both.city.proof(both.scene.index + 1)),
+        lambda files: other(files, "data/checkpoint", both.city.checkpoint(both.scene.index + 2)),
     ]
     for change in lies:
         assert both.check("b.zip", rebag(honest, change).read_bytes())["status"] != 0
