@@ -25,12 +25,13 @@ MAY = {
     "sqlite": {"errors"},
     "durable": {"errors"},
     "supervise": set(),
+    "workers": {"errors", "supervise"},
     "pkcs8": BASE,
     "keyfile": BASE | {"keys", "pkcs8", "tlog"},
     "settings": BASE | {"tlog"},
     "catalog": PURE | {"sqlite"},  # derived from entries; knows no home
-    "publisher": PURE | {"keyfile", "sqlite", "durable", "catalog"},
-    "verifier": PURE | {"sqlite"},  # no store of the publisher's, and no private key
+    "publisher": PURE | {"keyfile", "sqlite", "durable", "catalog", "workers"},
+    "verifier": PURE | {"sqlite", "workers"},  # no store of the publisher's, and no private key
     "witness": PURE | {"keyfile", "sqlite"},
     "desk": PURE | {"keyfile", "sqlite"},  # no store; an index in memory, to plan an import
     "remote": PURE | {"settings"},  # a ledger elsewhere, by its API
