@@ -89,8 +89,6 @@ class FolderLedger:
         inbox = Inbox(home)
         waiting = inbox.count_pending()
         inbox.close()
-        with home.lock() as ours:
-            running = not ours
         return {
             "name": roster.name,
             "origin": home.origin,
@@ -101,7 +99,7 @@ class FolderLedger:
             "quiet_days": days_since(published.time) if published else None,
             "root": published.root.hex() if published else None,
             "waiting": waiting,
-            "sequencer_running": running,
+            "sequencer_running": home.is_sequenced(),
             "free_mib": shutil.disk_usage(home.path).free // 2**20,
             "restored": home.restore_mark.exists(),
             "notes": [" · ".join(note) for note in notes],

@@ -36,6 +36,7 @@ def sequence(here: Session, accept_clock: bool, once: bool) -> int:
     """Run the sequencer: take up what is submitted, sign, publish. One per ledger."""
     from ledger.publisher.clock import Clock
     from ledger.publisher.sequencer import Sequencer, run
+    from ledger.publisher.sharing import logs_kept, share
     from ledger.publisher.signing import open_log_keys
 
     home = home_of(here)
@@ -43,6 +44,7 @@ def sequence(here: Session, accept_clock: bool, once: bool) -> int:
     with home.lock() as ours:
         if not ours:
             raise StoreError("a sequencer is running", code="sequencer-running", path=str(home.path))
+        share(home)
         sequencer = Sequencer(home, keys, Clock(accepted=accept_clock))
         try:
             sequencer.start()
@@ -54,7 +56,8 @@ def sequence(here: Session, accept_clock: bool, once: bool) -> int:
                 stopping = _stop_on_signals()
                 run(sequencer, stopped=stopping.is_set, wait=stopping.wait)
         finally:
-            sequencer.close()
+            with logs_kept(home):
+                sequencer.close()
     here.note(here.say("sequence.stopped", size=sequencer.tip.size))
     return 0
 

@@ -2,7 +2,7 @@
 
 bening.toml   origin, founding, the log's key files      inbox.db   pending submissions    staging/  their documents
 ledger.db     entries, heads, signatures                 public/    what anyone may read   lock      one sequencer
-search.db     the catalogue, derived from the entries
+search.db     the catalogue, derived from the entries            backup.json when the last backup was made, and where
 """
 
 from __future__ import annotations
@@ -27,13 +27,19 @@ RESTORED = "RESTORED"
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """One ledger's folder. ``founding`` in hex; ``log_keys`` are paths of private keys outside the folder."""
+    """One ledger's folder. ``founding`` in hex; ``log_keys`` are paths of private keys outside the folder.
+
+    ``web_group``: the group of the user that answers HTTP, where that is another one than the sequencer's;
+    ``certificate``: the site's, as a file, where it is not looked at through ``url``.
+    """
 
     path: Path
     origin: str
     founding: str
     log_keys: tuple[Path, ...]
     url: str | None = None
+    web_group: str | None = None
+    certificate: Path | None = None
 
     @classmethod
     def open(cls, path: Path) -> Home:
@@ -60,7 +66,11 @@ class Home:
                     code="store-version", path=str(path), found=found["format"], known=HOME_FORMAT,
                 )  # fmt: skip
             keys = tuple((path / str(one)) for one in found["log"]["keys"])
-            return cls(path, str(found["origin"]), str(found["founding"]), keys, found.get("url"))
+            operate = _operate(found.get("operate", {}))
+            certificate = path / operate["certificate"] if "certificate" in operate else None
+            return cls(
+                path, str(found["origin"]), str(found["founding"]), keys, found.get("url"), operate.get("web_group"), certificate
+            )
         except (KeyError, TypeError) as error:
             raise StoreError(f"{path}: {error!r}", code="bad-settings", path=str(path), problem=repr(error)) from None
 
@@ -90,6 +100,11 @@ class Home:
         return self.path / "search.db"
 
     @property
+    def backup_note(self) -> Path:
+        """When the last good backup was made, and where it lies; written by ``backup``."""
+        return self.path / "backup.json"
+
+    @property
     def restore_mark(self) -> Path:
         """Present after ``restore``, until ``recover`` has shown that nothing newer was published."""
         return self.path / RESTORED
@@ -109,7 +124,7 @@ class Home:
         It is tried a few times within 20 ms, as ``is_sequenced`` in another process may hold the lock for a moment.
         """
         try:
-            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o640)
         except OSError as error:
             raise StoreError(f"{self.path}: {error}", code="cannot-write", path=str(self.path), problem=str(error)) from None
         try:
@@ -118,17 +133,37 @@ class Home:
             os.close(handle)
 
     def is_sequenced(self) -> bool:
-        """Tell whether some process is the sequencer just now."""
-        with self.lock(tries=1) as ours:
-            return not ours
+        """Tell whether some process is the sequencer just now; who may only read here can ask as well.
+
+        The lock is shared for the moment of the look, so that two who look do not take each other for a sequencer.
+        """
+        try:
+            handle = os.open(self.path / "lock", os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StoreError(f"{self.path}: {error}", code="cannot-write", path=str(self.path), problem=str(error)) from None
+        try:
+            return not _locked(handle, 1, shared=True)
+        finally:
+            os.close(handle)
 
 
-def _locked(handle: int, tries: int) -> bool:
+def _operate(found: Any) -> dict[str, str]:
+    """Return the ``[operate]`` table; a name that is not known is refused."""
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise TypeError("[operate]")
+    if unknown := sorted(found.keys() - {"web_group", "certificate"}):
+        raise TypeError(f"[operate] {unknown[0]}")
+    return found
+
+
+def _locked(handle: int, tries: int, *, shared: bool = False) -> bool:
     import fcntl
 
     for left in range(tries - 1, -1, -1):
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             return True
         except BlockingIOError:
             time.sleep(0.005 if left else 0)
