@@ -77,11 +77,11 @@ def test_buckets(city: City) -> None:
     assert city.acts.buckets(0, starts[0]) == []
 
 
-def test_one_reference_one_act(city: City) -> None:
-    """A second act under a reference or id cannot be added."""
-    (record, *_) = city.records.values()
+def test_one_place_one_act(city: City) -> None:
+    """A second act cannot be added where one stands."""
+    (record, *_), (place, *_) = city.records.values(), city.records
     with pytest.raises(sqlite3.IntegrityError):
-        city.acts.add(record, index=99, time="2026-01-05T02:00:00Z")
+        city.acts.add(record, index=place, time="2026-01-05T02:00:00Z")
 
 
 def test_an_office_and_its_number_are_found_under_any_form_and_year(city: City) -> None:

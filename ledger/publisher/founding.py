@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ledger.durable import check_free_space, make_folder, sync_folder, write_over
 from ledger.errors import AdmissionError, StoreError
 from ledger.keyfile import load_log_keys
+from ledger.publisher.admission import append_entry, empty_tip
 from ledger.publisher.catalogue import keep_catalogue
 from ledger.publisher.clock import Clock
 from ledger.publisher.home import Home, format_settings
 from ledger.publisher.outbox import flush
 from ledger.publisher.schema import create_inbox, create_ledger
-from ledger.publisher.sequencer import append_entry, empty_tip
 from ledger.publisher.signing import KeyOpener
 from ledger.publisher.store import Store
 from ledger.records import canonical
@@ -102,9 +101,7 @@ def _build(
     with Store(home) as store, transaction(store.connection):
         for fact in (("origin", origin), ("founding", envelope.id)):
             store.connection.execute("INSERT INTO meta VALUES (?, ?)", fact)
-        tip, leaf = append_entry(store, empty_tip(), envelope, None, format_time(clock.now()))
-        tip = replace(tip, frontier=tip.frontier.extend([leaf]))
-        store.connection.execute("INSERT INTO heads VALUES (?, ?, ?)", (1, tip.frontier.root(), tip.time))
+        append_entry(store, empty_tip(), envelope, format_time(clock.now()))
     flush(home, [load_log_keys(one, keys(one)) for one in log_keys], clock.now())
     shown = [str(one.absolute()) for one in log_keys]
     write_over(building / "bening.toml", format_settings(origin, envelope.id, shown, url).encode("utf-8"))

@@ -6,10 +6,11 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from ledger.errors import LedgerError, Reason
-from ledger.index import SCHEMA, Index
+from ledger.index import SCHEMA, TABLES, Index
 from ledger.publisher.catalogue import check_catalogue
 from ledger.publisher.home import Home
 from ledger.publisher.outbox import lookup_files, policy_files, published_checkpoint, roster_file
@@ -27,7 +28,6 @@ from ledger.tlog.tiles import ENTRIES, Tile, bundle_tiles, format_bundle, parse_
 __all__ = ["Fault", "check_home"]
 
 _BATCH = 1000
-_TABLES = ("acts", "relations", "documents", "lookups")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +114,13 @@ class _Replay:
             self.index.add(parse_record(entry.envelope.payload), index=index, time=entry.time)
         else:
             self.roster = apply_roster(self.roster, entry.envelope, index=index)
+            self.index.add_id(entry.envelope.id, index)
 
     def finish(self) -> Iterator[Fault]:
         """Yield the differences between the stored index and the one made here."""
-        for table in _TABLES:
-            query = f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4" if table == "lookups" else f"SELECT * FROM {table} ORDER BY 1, 2"
-            if self.store.connection.execute(query).fetchall() != self.connection.execute(query).fetchall():
+        for table, query in TABLES.items():
+            both = zip_longest(self.store.connection.execute(query), self.connection.execute(query))
+            if any(kept != made for kept, made in both):
                 yield Fault("index", {"table": table})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ledger.durable import remove, write_files, write_over
 from ledger.errors import StoreError
-from ledger.index import SCHEMA
+from ledger.index import SCHEMA, Batch
 from ledger.publisher.catalogue import rebuild_catalogue
 from ledger.publisher.home import Home
 from ledger.publisher.outbox import lookup_files, policy_files, published_checkpoint, roster_file
@@ -17,6 +17,7 @@ from ledger.sqlite import transaction
 __all__ = ["rebuild", "rebuild_files", "rebuild_index"]
 
 _BATCH = 1000
+_TABLES = ("acts", "relations", "documents", "keys", "keys_new")
 
 
 def rebuild(home: Home) -> int:
@@ -43,16 +44,20 @@ def rebuild_index(store: Store) -> None:
     """Make the index of acts again from the entries."""
     head = store.head()
     with transaction(store.connection):
-        for table in ("acts", "relations", "documents", "lookups"):
+        for table in _TABLES:
             store.connection.execute(f"DROP TABLE IF EXISTS {table}")
         for statement in SCHEMA.split(";"):
             if statement.strip():
                 store.connection.execute(statement)
         for start in range(0, head.size if head else 0, _BATCH):
+            batch = Batch(store.index)
             for index, data in enumerate(store.entries(start, min(start + _BATCH, head.size if head else 0)), start):
                 entry = parse_entry(data)
                 if entry.envelope.payload_type == RECORD_TYPE:
-                    store.index.add(parse_record(entry.envelope.payload), index=index, time=entry.time)
+                    batch.add(parse_record(entry.envelope.payload), index=index, time=entry.time)
+                else:
+                    batch.add_id(entry.envelope.id, index)
+            batch.write()
 
 
 def rebuild_files(store: Store) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from ledger.durable import remove, write_files, write_over
 from ledger.errors import ProofError, StoreError
+from ledger.publisher.admission import insert_entry, tip_of
 from ledger.publisher.catalogue import keep_catalogue
 from ledger.publisher.documents import stage
 from ledger.publisher.home import Home
 from ledger.publisher.outbox import lookup_files, policy_files, write_all
-from ledger.publisher.sequencer import insert_entry, tip_of
 from ledger.publisher.store import Store
 from ledger.records.entry import Entry, parse_entry
 from ledger.records.events import ROSTER_TYPE

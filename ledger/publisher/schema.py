@@ -16,7 +16,7 @@ from ledger.sqlite import connect, driver
 
 __all__ = ["INBOX_VERSION", "LEDGER_VERSION", "create_inbox", "create_ledger", "open_checked"]
 
-LEDGER_VERSION = 1
+LEDGER_VERSION = 2
 INBOX_VERSION = 1
 
 _LEDGER = """
@@ -24,7 +24,6 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE entries (
   idx INTEGER PRIMARY KEY, id TEXT NOT NULL, leaf BLOB NOT NULL CHECK (length(leaf) = 32), data BLOB NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX entries_id ON entries (id);
 CREATE TABLE rosters (idx INTEGER PRIMARY KEY REFERENCES entries (idx)) STRICT;
 CREATE TABLE heads (
   size INTEGER PRIMARY KEY, root BLOB NOT NULL CHECK (length(root) = 32), time TEXT NOT NULL
@@ -39,7 +38,7 @@ CREATE TABLE notes (n INTEGER PRIMARY KEY, time TEXT NOT NULL, what TEXT NOT NUL
 
 _KEYS = {
     "meta": "key = NEW.key",
-    "entries": "idx = NEW.idx OR id = NEW.id",
+    "entries": "idx = NEW.idx",
     "rosters": "idx = NEW.idx",
     "heads": "size = NEW.size",
     "frontiers": "size = NEW.size",

@@ -101,8 +101,11 @@ class Store:
 
     def index_of(self, entry_id: str) -> int | None:
         """Return the index of the entry with a payload of this id."""
-        row = self.connection.execute("SELECT idx FROM entries WHERE id = ?", (entry_id,)).fetchone()
-        return None if row is None else int(row[0])
+        for index in self.index.places("id", entry_id):
+            row = self.connection.execute("SELECT id FROM entries WHERE idx = ?", (index,)).fetchone()
+            if row is not None and row[0] == entry_id:
+                return index
+        return None
 
     def roster_entries(self, size: int | None = None) -> Iterator[tuple[int, bytes]]:
         """Yield (index, bytes) of the roster's entries among the first ``size``, oldest first."""

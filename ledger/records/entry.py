@@ -23,6 +23,7 @@ __all__ = [
     "NO_ROSTER",
     "Entry",
     "dump_entry",
+    "entry_around",
     "first_prev",
     "format_time",
     "local_date",
@@ -50,6 +51,16 @@ def dump_entry(entry: Entry) -> bytes:
     return canonical.dump(
         {"envelope": value_of(entry.envelope), "prev": entry.prev, "roster": entry.roster, "time": entry.time, "v": 1}
     )
+
+
+def entry_around(envelope: bytes, prev: str, roster: str, time: str) -> bytes:
+    """Return the bytes of the entry around the canonical bytes of an envelope: as ``dump_entry``, without writing it anew.
+
+    ``envelope`` is what ``load_envelope`` has accepted; hashes are hex, ``time`` as ``format_time`` gives it.
+    """
+    return b'{"envelope":%b,"prev":"%b","roster":"%b","time":"%b","v":1}' % (
+        envelope, prev.encode("ascii"), roster.encode("ascii"), time.encode("ascii"),
+    )  # fmt: skip
 
 
 def parse_entry(data: bytes) -> Entry:

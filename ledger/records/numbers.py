@@ -11,13 +11,14 @@ import hashlib
 import re
 import unicodedata
 
-__all__ = ["fold_number", "number_hash", "pattern_is_known", "serial_in"]
+__all__ = ["fold_number", "folded_hash", "number_hash", "pattern_is_known", "serial_in"]
 
 _PREFIX = re.compile(r"^(?:nomor|number|no)\b[\s.:]*")
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-")
 _TOKENS = {"{serial}": "(?P<serial>[0-9]+)", "{year}": "(?P<year>[0-9]{4})", "{month}": "[IVX]+", "*": ".*?"}
 
 
+@functools.lru_cache(maxsize=4096)
 def fold_number(number: str) -> str:
     """Return the form by which two spellings of one number are the same.
 
@@ -31,7 +32,12 @@ def fold_number(number: str) -> str:
 
 def number_hash(number: str) -> str:
     """Return the hex SHA-256 of the folded number: its name in the look-up buckets."""
-    return hashlib.sha256(fold_number(number).encode("utf-8")).hexdigest()
+    return folded_hash(fold_number(number))
+
+
+def folded_hash(folded: str) -> str:
+    """Return the hex SHA-256 of a number that is folded already (folding it once more may give another)."""
+    return hashlib.sha256(folded.encode("utf-8")).hexdigest()
 
 
 def pattern_is_known(pattern: str) -> bool:

@@ -6,14 +6,14 @@ before are asked of an ``Acts``, of which ``ledger.index`` is the one implementa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ledger.errors import AdmissionError, FormatError, NewerFormatError, Reason, SignatureError
 from ledger.records import canonical
 from ledger.records.entry import local_date
-from ledger.records.envelope import Envelope, check_signature
+from ledger.records.envelope import Envelope, Signature, check_signature
 from ledger.records.events import ROSTER_TYPE
 from ledger.records.numbers import fold_number, serial_in
 from ledger.records.record import RECORD_TYPE, Record, check_record, parse_record
@@ -26,6 +26,7 @@ UNDOING = ("annuls", "corrects")
 MAY_REPEAT_NUMBER = ("same_number_as", "corrects", "amends")
 
 NumberKey = tuple[str, str, str, str]
+_NOTHING: Mapping[str, bool] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,32 +98,52 @@ def act_of(record: Record, *, index: int, time: str) -> Act:
     )
 
 
-def judge(roster: Roster, acts: Acts, envelope: Envelope, *, index: int, time: str) -> list[Reason]:
+def judge(
+    roster: Roster,
+    acts: Acts,
+    envelope: Envelope,
+    *,
+    index: int,
+    time: str,
+    record: Record | None = None,
+    verified: Mapping[str, bool] = _NOTHING,
+) -> list[Reason]:
     """Return every reason against ``envelope`` as entry ``index`` at ``time``; none: it may stand there.
 
     ``roster`` and ``acts`` are those before this entry. A reason marked ``unknown`` is a later version's matter.
+    ``record`` is what ``parse_record`` made of the payload, where that was done before; ``verified`` names, by keyid, the
+    signatures of this envelope that were checked before and hold. A keyid names one key.
     """
     if envelope.payload_type == ROSTER_TYPE:
         return judge_roster(roster, envelope, index=index)
     if envelope.payload_type != RECORD_TYPE:
         return [Reason("unknown-payload-type", "payloadType", {"value": envelope.payload_type[:80]}, unknown=True)]
-    return judge_record(roster, acts, envelope, time=time)
+    return judge_record(roster, acts, envelope, time=time, record=record, verified=verified)
 
 
-def judge_record(roster: Roster, acts: Acts, envelope: Envelope, *, time: str) -> list[Reason]:
-    """Return every reason against a record's envelope, design section 3.5, in its order."""
-    try:
-        record = parse_record(envelope.payload)
-    except FormatError as error:
-        return [Reason(error.code, "", error.values)]
-    except AdmissionError as error:
-        return list(error.reasons)
-    except NewerFormatError:
-        return list(check_record(canonical.parse(envelope.payload, limit=len(envelope.payload))))
+def judge_record(
+    roster: Roster,
+    acts: Acts,
+    envelope: Envelope,
+    *,
+    time: str,
+    record: Record | None = None,
+    verified: Mapping[str, bool] = _NOTHING,
+) -> list[Reason]:
+    """Return every reason against a record's envelope, design section 3.5, in its order; parameters as of ``judge``."""
+    if record is None:
+        try:
+            record = parse_record(envelope.payload)
+        except FormatError as error:
+            return [Reason(error.code, "", error.values)]
+        except AdmissionError as error:
+            return list(error.reasons)
+        except NewerFormatError:
+            return list(check_record(canonical.parse(envelope.payload, limit=len(envelope.payload))))
     data = record.data
     if data["founding"] != roster.founding:
         return [Reason("other-founding", "founding", {"value": data["founding"][:16], "expected": roster.founding[:16]})]
-    signers = _Signers(roster, envelope, data, time)
+    signers = _Signers(roster, envelope, data, time, verified)
     return [
         *signers.judge(),
         *_judge_form(roster, data),
@@ -163,8 +184,10 @@ def _is_undone(acts: Acts, kind: str, ref: str) -> bool:
 class _Signers:
     """The signatures of one record, held against the roster."""
 
-    def __init__(self, roster: Roster, envelope: Envelope, data: dict[str, Any], time: str) -> None:
-        self.roster, self.envelope, self.data = roster, envelope, data
+    def __init__(
+        self, roster: Roster, envelope: Envelope, data: dict[str, Any], time: str, verified: Mapping[str, bool]
+    ) -> None:
+        self.roster, self.envelope, self.data, self.verified = roster, envelope, data, verified
         self.date = local_date(time, roster.utc_offset)
         self.enrolments: list[Enrolment] = []
 
@@ -177,14 +200,22 @@ class _Signers:
             reason = self._judge_one(signature.keyid)
             enrolment = self.roster.enrolments.get(signature.keyid)
             if reason is None and enrolment is not None:
-                try:
-                    check_signature(self.envelope, signature, enrolment.key)
+                if self._holds(signature, enrolment):
                     self.enrolments.append(enrolment)
-                except SignatureError:
+                else:
                     reason = Reason("bad-signature", "signatures", {"keyid": signature.keyid[:16]})
             if reason is not None:
                 reasons.append(reason)
         return reasons + list(self._judge_rule())
+
+    def _holds(self, signature: Signature, enrolment: Enrolment) -> bool:
+        if self.verified.get(signature.keyid):
+            return True
+        try:
+            check_signature(self.envelope, signature, enrolment.key)
+        except SignatureError:
+            return False
+        return True
 
     def _judge_one(self, keyid: str) -> Reason | None:
         enrolment = self.roster.enrolments.get(keyid)

@@ -1,6 +1,6 @@
 """What an audit keeps between runs: one SQLite file in a folder, written so that a kill at any moment loses nothing.
 
-    acts, relations, documents, lookups   ledger.index, made from the entries
+    acts, relations, documents, keys      ledger.index, made from the entries
     entries                               leaf hash and time of each entry that has been read
     rosters                               the roster payloads, with their places
     unchecked                             entries of a later version: counted, never called false
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.errors import LedgerError, StoreError
-from ledger.index import SCHEMA, Index
+from ledger.index import SCHEMA, TABLES, Index
 from ledger.records.entry import NO_ROSTER
 from ledger.records.envelope import Envelope, dump_envelope, load_envelope
 from ledger.records.record import Record, parse_record
@@ -43,14 +43,6 @@ CREATE TABLE IF NOT EXISTS todo (kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY
 CREATE TABLE IF NOT EXISTS evidence (kept BLOB NOT NULL, shown BLOB NOT NULL, PRIMARY KEY (kept, shown)) STRICT;
 CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1), value TEXT NOT NULL, digest TEXT NOT NULL) STRICT;
 """
-_INDEX_TABLES = (
-    "SELECT * FROM acts ORDER BY idx",
-    "SELECT * FROM relations ORDER BY idx, target, type",
-    "SELECT * FROM documents ORDER BY idx, sha256",
-    "SELECT * FROM lookups ORDER BY idx, kind, value",
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Head:
     """How far an audit has read, and the newest checkpoint that it accepted.
@@ -163,8 +155,7 @@ class AuditState:
 
     def buckets(self) -> list[str]:
         """Return "kind/prefix" of every look-up bucket in which an act stands."""
-        rows = self.connection.execute("SELECT DISTINCT kind, prefix FROM lookups ORDER BY 1, 2").fetchall()
-        return [f"{kind}/{prefix}" for kind, prefix in rows]
+        return [f"{kind}/{prefix}" for kind, prefix in self.index.buckets(0, 2**62)]
 
     def _add_todo(self, kind: str, names: list[str]) -> None:
         self.connection.executemany("INSERT OR IGNORE INTO todo VALUES (?, ?)", [(kind, name) for name in names])
@@ -209,7 +200,7 @@ class AuditState:
         try:
             for place, time, body in self.connection.execute("SELECT idx, time, body FROM acts ORDER BY idx").fetchall():
                 index.add(parse_record(body.encode("utf-8")), index=place, time=time)
-            for query in _INDEX_TABLES:
+            for query in TABLES.values():
                 if fresh.execute(query).fetchall() != self.connection.execute(query).fetchall():
                     raise _damaged(self.folder, query)
         except (LedgerError, driver().Error) as error:

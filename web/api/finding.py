@@ -1,4 +1,4 @@
-"""Exact look-ups for software: up to a hundred keys at once, one query for each kind of key.
+"""Exact look-ups for software: up to a hundred keys at once.
 
 ``ref`` and ``id`` name one act; ``number`` all acts of that number in any spelling and office; ``document`` all that name
 a file; ``names`` all whose relations name a reference. An answer is whole or refused, never shortened.
@@ -6,8 +6,8 @@ a file; ``names`` all whose relations name a reference. An answer is whole or re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ledger.errors import UsageError
@@ -22,18 +22,6 @@ __all__ = ["KINDS", "MOST_KEYS", "find"]
 MOST_KEYS = 100
 MOST_ACTS = 5_000
 MOST_BYTES = 16 * 1024 * 1024
-_COLUMNS = "a.idx, a.time, a.id, a.ref, a.body"
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """How one kind of key is read, and how acts are found by it: the query's first column is the key as it is stored.
-
-    In the query ``$`` stands for the marks of the keys, ``#`` for those of their look-up prefixes.
-    """
-
-    read: Callable[[str], str]
-    query: str
 
 
 def _number(typed: str) -> str:
@@ -42,22 +30,14 @@ def _number(typed: str) -> str:
     return number_hash(typed)
 
 
-KINDS = {
-    "ref": _Kind(parse_ref, f"SELECT a.ref, {_COLUMNS} FROM acts a WHERE a.ref IN ($)"),
-    "id": _Kind(lambda typed: digest("id", typed), f"SELECT a.id, {_COLUMNS} FROM acts a WHERE a.id IN ($)"),
-    "document": _Kind(
-        lambda typed: digest("document", typed),
-        f"SELECT d.sha256, {_COLUMNS} FROM documents d JOIN acts a ON a.idx = d.idx WHERE d.sha256 IN ($)",
-    ),
-    "names": _Kind(
-        parse_ref, f"SELECT DISTINCT r.target, {_COLUMNS} FROM relations r JOIN acts a ON a.idx = r.idx WHERE r.target IN ($)"
-    ),
-    "number": _Kind(
-        _number,
-        f"SELECT l.value, {_COLUMNS} FROM lookups l JOIN acts a ON a.idx = l.idx "
-        "WHERE l.kind = 'number' AND l.prefix IN (#) AND l.value IN ($)",
-    ),
+KINDS: dict[str, Callable[[str], str]] = {
+    "ref": parse_ref,
+    "id": lambda typed: digest("id", typed),
+    "document": lambda typed: digest("document", typed),
+    "names": parse_ref,
+    "number": _number,
 }
+_HINTS = {"ref": "ref", "id": "id", "document": "sha256", "number": "number"}
 
 
 def find(reading: Reading, keys: Iterable[tuple[str, str]]) -> dict[str, list[dict[str, Any]]]:
@@ -72,7 +52,7 @@ def find(reading: Reading, keys: Iterable[tuple[str, str]]) -> dict[str, list[di
         raise UsageError("no key", code="find-nothing")
     if len(asked) > MOST_KEYS:
         raise UsageError(f"{len(asked)} keys", code="find-too-many-keys", count=len(asked), limit=MOST_KEYS)
-    stored = [(kind, typed, KINDS[kind].read(typed)) for kind, typed in dict.fromkeys(asked)]
+    stored = [(kind, typed, KINDS[kind](typed)) for kind, typed in dict.fromkeys(asked)]
     found = _Found(reading)
     for kind in KINDS:
         values = sorted({value for one, _, value in stored if one == kind})
@@ -91,19 +71,33 @@ class _Found:
 
     def add(self, kind: str, values: list[str]) -> None:
         """Add the acts under keys of one kind."""
-        query = KINDS[kind].query + " AND a.idx < ? ORDER BY a.idx"
-        prefixes = sorted({value[:3] for value in values}) if "#" in query else []
-        query = query.replace("$", _marks(values)).replace("#", _marks(prefixes))
-        for key, *act in self.reading.store.connection.execute(query, (*prefixes, *values, self.reading.size)):
-            self._count, self._bytes = self._count + 1, self._bytes + len(act[4])
-            if self._count > MOST_ACTS or self._bytes > MOST_BYTES:
-                raise UsageError("too much for one answer", code="find-too-much", limit=MOST_ACTS, mib=MOST_BYTES // 1024**2)
-            self.acts.setdefault((kind, key), []).append(_act_json(*act))
+        index = self.reading.store.index
+        for value in values:
+            places = index.naming(value) if kind == "names" else index.places(_HINTS[kind], value)
+            for place in sorted(place for place in places if place < self.reading.size):
+                self._look(kind, value, place)
+
+    def _look(self, kind: str, value: str, place: int) -> None:
+        """Keep the act at ``place``, if it is what the hint promised."""
+        query = "SELECT idx, time, id, ref, body FROM acts WHERE idx = ?"
+        act = self.reading.store.connection.execute(query, (place,)).fetchone()
+        if act is None or not _carries(kind, value, act):
+            return
+        self._count, self._bytes = self._count + 1, self._bytes + len(act[4])
+        if self._count > MOST_ACTS or self._bytes > MOST_BYTES:
+            raise UsageError("too much for one answer", code="find-too-much", limit=MOST_ACTS, mib=MOST_BYTES // 1024**2)
+        self.acts.setdefault((kind, value), []).append(_act_json(*act))
+
+
+def _carries(kind: str, value: str, act: Sequence[Any]) -> bool:
+    """Tell whether an act (idx, time, id, ref, body) carries a value that its key only hinted at."""
+    if kind in ("id", "ref", "names"):
+        return kind == "names" or value == act[2 if kind == "id" else 3]
+    record = json.loads(act[4])
+    if kind == "document":
+        return any(one.get("sha256") == value for one in record["documents"])
+    return record["number"] is not None and number_hash(record["number"]) == value
 
 
 def _act_json(index: int, time: str, act_id: str, ref: str, body: str) -> dict[str, Any]:
     return {"index": index, "time": time, "id": act_id, "ref": ref, "payload": format_base64(body.encode("utf-8"))}
-
-
-def _marks(values: list[str]) -> str:
-    return ", ".join("?" * len(values))

@@ -1,0 +1,84 @@
+"""Many acts at once: what the index knows of them is asked in one query, and what they become is written in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ledger.index.index import Index
+from ledger.index.rows import Rows, key_of, keys_of
+from ledger.records.numbers import folded_hash
+from ledger.records.record import Record
+from ledger.records.replay import Act, NumberKey, act_of
+
+__all__ = ["Batch"]
+
+
+class Batch:
+    """The acts of an index and, after them, those added here; implements ``replay.Acts``.
+
+    What was not asked for beforehand is asked of the index, so a batch answers as the index would, only faster.
+    """
+
+    def __init__(self, index: Index, records: Iterable[Record] = ()) -> None:
+        """``records`` are those that are going to be judged: their keys are looked up now, all together."""
+        self.index, self.rows = index, Rows()
+        keys = [key for record in records for key in keys_of(record)]
+        self._asked = set(keys)
+        self._known = index.known(keys) if keys else set()
+        self._by_ref: dict[str, tuple[Record, Act]] = {}
+        self._by_id: dict[str, Act] = {}
+        self._ids: set[str] = set()
+        self._by_number: dict[NumberKey, list[Act]] = {}
+
+    def add(self, record: Record, *, index: int, time: str) -> Act:
+        """Add the act at ``index``; it is written by ``write``."""
+        act = act_of(record, index=index, time=time)
+        self.rows.add(record, act)
+        self._by_ref[act.ref], self._by_id[act.id] = (record, act), act
+        if act.number is not None:
+            self._by_number.setdefault(act.number_key, []).append(act)  # type: ignore[arg-type]  # there is a number
+        return act
+
+    def add_id(self, entry_id: str, index: int) -> None:
+        """Add an entry that is no act."""
+        self.rows.add_id(entry_id, index)
+        self._ids.add(entry_id)
+
+    def has(self, entry_id: str) -> bool:
+        """Tell whether an entry of this id was added here."""
+        return entry_id in self._ids or entry_id in self._by_id
+
+    def write(self) -> None:
+        """Write what was added into the index; inside the caller's transaction."""
+        self.rows.write(self.index.connection)
+
+    def may_know(self, entry_id: str) -> bool:
+        """Tell whether an entry of this id may be in the index; False is certain."""
+        key = key_of("id", entry_id)
+        return key not in self._asked or key in self._known
+
+    def by_ref(self, ref: str) -> Act | None:
+        """Return the act that carries ``ref``."""
+        here = self._by_ref.get(ref)
+        if here is not None:
+            return here[1]
+        return None if self._absent("ref", ref) else self.index.by_ref(ref)
+
+    def by_id(self, act_id: str) -> Act | None:
+        """Return the act of that id."""
+        here = self._by_id.get(act_id)
+        return here or (self.index.by_id(act_id) if self.may_know(act_id) else None)
+
+    def by_number(self, key: NumberKey) -> Sequence[Act]:
+        """Return the acts under one number key, oldest first."""
+        here = self._by_number.get(key, [])
+        return here if self._absent("number", folded_hash(key[2])) else [*self.index.by_number(key), *here]
+
+    def relating_to(self, ref: str) -> Sequence[tuple[str, Act]]:
+        """Return (relation type, act) of each act that names ``ref``, oldest first."""
+        here = [(kind, act) for _, act in self._by_ref.values() for kind, target in sorted(act.relations) if target == ref]
+        return [*self.index.relating_to(ref), *here]
+
+    def _absent(self, kind: str, value: str) -> bool:
+        key = key_of(kind, value)
+        return key in self._asked and key not in self._known

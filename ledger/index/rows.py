@@ -1,0 +1,143 @@
+"""The tables of the index, and the rows by which an act goes into them.
+
+    acts, documents, relations   what each act says, in the order of the entries
+    keys, keys_new               where an act may stand under its id, reference, number or a document: 60 bits of the value
+
+Random keys are what makes a large database slow: each insert touches another page. So a key is one small integer, new ones
+are gathered in ``keys_new``, and every ``MERGE_EVERY`` entries they are merged, sorted, into ``keys``. A key is a hint:
+what it leads to is compared whole.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ledger.records.numbers import fold_number, folded_hash
+from ledger.records.record import Record
+from ledger.records.replay import Act
+
+__all__ = ["MERGE_EVERY", "SCHEMA", "TABLES", "Rows", "key_of", "keys_of", "look_up_values", "range_of"]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS acts (
+  idx INTEGER PRIMARY KEY, time TEXT NOT NULL, id TEXT NOT NULL, ref TEXT NOT NULL, kind TEXT NOT NULL,
+  form TEXT NOT NULL, office TEXT NOT NULL, number TEXT, folded TEXT, year TEXT NOT NULL, title TEXT NOT NULL,
+  signed_on TEXT NOT NULL, signers TEXT NOT NULL, relations TEXT NOT NULL,
+  series TEXT, serial INTEGER, body TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS acts_series ON acts (series, serial, signed_on) WHERE series IS NOT NULL;
+CREATE INDEX IF NOT EXISTS acts_void ON acts (idx) WHERE kind = 'void';
+CREATE TABLE IF NOT EXISTS relations (
+  idx INTEGER NOT NULL, type TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (target, idx, type)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS documents (
+  idx INTEGER NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (idx, sha256)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS keys (key INTEGER NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (key, idx)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS keys_new (key INTEGER NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (key, idx)) STRICT, WITHOUT ROWID;
+"""
+TABLES = {
+    "acts": "SELECT * FROM acts ORDER BY idx",
+    "relations": "SELECT * FROM relations ORDER BY target, idx, type",
+    "documents": "SELECT * FROM documents ORDER BY idx, sha256",
+    "keys": "SELECT key, idx FROM keys UNION ALL SELECT key, idx FROM keys_new ORDER BY 1, 2",
+}
+MERGE_EVERY = 50_000
+
+_KINDS = {"id": 0, "ref": 1, "number": 2, "sha256": 3}
+_BITS = 60
+_DIGITS = str.maketrans("ABCDEFGHJKMNPQRSTVWXYZ", "abcdefghijklmnopqrstuv")  # Crockford's base32, as int() reads base 32
+
+
+def key_of(kind: str, value: str) -> int:
+    """Return the key of a value: ``id``, ``number`` and ``sha256`` are hex SHA-256, ``ref`` a reference.
+
+    Keys keep the order of the values, so that all values with one beginning are one range of keys.
+
+    Raises:
+        ValueError: nothing of that kind can have such a value.
+    """
+    bits = int(value[:11].translate(_DIGITS), 32) << 5 if kind == "ref" else int(value[:15], 16)
+    return _KINDS[kind] << _BITS | bits
+
+
+def range_of(kind: str, prefix: str) -> tuple[int, int]:
+    """Return the first key of the values that begin with ``prefix``, and the first behind them."""
+    each = 5 if kind == "ref" else 4
+    first = int(prefix.translate(_DIGITS), 1 << each)
+    shift, base = _BITS - each * len(prefix), _KINDS[kind] << _BITS
+    return base + (first << shift), base + (first + 1 << shift)
+
+
+def keys_of(record: Record) -> list[int]:
+    """Return the keys under which an act is found; that of its id first, of its reference next."""
+    data = record.data
+    keys = [key_of("id", record.id), key_of("ref", data["ref"])]
+    if data["number"] is not None:
+        keys.append(key_of("number", folded_hash(fold_number(data["number"]))))
+    return keys + [key_of("sha256", one["sha256"]) for one in data["documents"] if "sha256" in one]
+
+
+def look_up_values(record: Record) -> list[tuple[str, str, str]]:
+    """Return (kind, prefix, value) for each look-up bucket that ``record`` stands in.
+
+    An act stands in the ``ref`` bucket of its own reference and of each act that it names, so that whoever holds an act
+    can ask what became of it.
+    """
+    found = [("sha256", one["sha256"][:3], one["sha256"]) for one in record.documents]
+    found += [("ref", ref[:2], ref) for ref in {record.ref, *(one["ref"] for one in record.relations if "ref" in one)}]
+    if record.data["number"] is not None:
+        value = folded_hash(fold_number(record.data["number"]))
+        found.append(("number", value[:3], value))
+    return found
+
+
+class Rows:
+    """Rows that wait to be written together: ``executemany`` writes about twice as many a second."""
+
+    def __init__(self) -> None:
+        self.acts: list[tuple[Any, ...]] = []
+        self.relations: list[tuple[int, str, str]] = []
+        self.documents: list[tuple[int, str, int]] = []
+        self.keys: list[tuple[int, int]] = []
+        self.last = -1
+
+    def add(self, record: Record, act: Act) -> None:
+        """Add what an act, at its place, becomes."""
+        data, index, folded = record.data, act.index, None
+        keys = {key_of("id", act.id), key_of("ref", act.ref)}
+        if act.number is not None:
+            folded = fold_number(act.number)
+            keys.add(key_of("number", folded_hash(folded)))
+        for one in data["documents"]:
+            if "sha256" in one:
+                self.documents.append((index, one["sha256"], one["size"]))
+                keys.add(key_of("sha256", one["sha256"]))
+        relations, body = " ".join([f"{kind}={target}" for kind, target in act.relations]), str(record.payload, "utf-8")
+        self.relations += [(index, kind, target) for kind, target in act.relations]
+        self.keys += [(key, index) for key in keys]
+        self.acts.append(
+            (index, act.time, act.id, act.ref, act.kind, act.form, act.office, act.number, folded, act.signed_on[:4], act.title,
+             act.signed_on, " ".join(act.signers), relations, data.get("series"), data.get("serial"), body)
+        )  # fmt: skip
+        self.last = index
+
+    def add_id(self, entry_id: str, index: int) -> None:
+        """Add an entry that is no act and is found by its id only."""
+        self.keys.append((key_of("id", entry_id), index))
+        self.last = index
+
+    def write(self, connection: Any) -> None:
+        """Write everything, and merge the new keys when it is time; inside the caller's transaction."""
+        if not self.keys:
+            return
+        first = min(index for _, index in self.keys)
+        connection.executemany(f"INSERT INTO acts VALUES ({', '.join('?' * 17)})", self.acts)
+        connection.executemany("INSERT INTO relations VALUES (?, ?, ?)", self.relations)
+        connection.executemany("INSERT INTO documents VALUES (?, ?, ?)", self.documents)
+        self.keys.sort()
+        connection.executemany("INSERT INTO keys_new VALUES (?, ?)", self.keys)
+        if first // MERGE_EVERY != (self.last + 1) // MERGE_EVERY:
+            connection.execute("INSERT INTO keys SELECT key, idx FROM keys_new ORDER BY key, idx")
+            connection.execute("DELETE FROM keys_new")
+        self.acts, self.relations, self.documents, self.keys = [], [], [], []

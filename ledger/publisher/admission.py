@@ -1,0 +1,176 @@
+"""Admission, step 3 of the order of writes: one transaction judges what waits and commits what is admitted.
+
+One ``BEGIN IMMEDIATE``; pending rows judged one by one, each against the state after the one before; entries, leaf hashes
+and an unsigned head; only if the current head is the expected one. What can be said of a submission by itself was found
+before (``records.examined``), on all cores where many wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
+
+from ledger.errors import Reason, StoreError
+from ledger.index import Batch
+from ledger.publisher.documents import judge_documents
+from ledger.publisher.store import Head, Store
+from ledger.records.entry import NO_ROSTER, entry_around, first_prev, format_time, parse_time
+from ledger.records.envelope import Envelope, dump_envelope
+from ledger.records.examined import Examined, examine, examined_of
+from ledger.records.record import Record
+from ledger.records.replay import judge
+from ledger.records.roster import Roster, apply_roster
+from ledger.sqlite import transaction
+from ledger.tlog.merkle import Frontier, leaf_hash
+from ledger.workers import Workers, cores
+
+__all__ = ["Admission", "Tip", "append_entry", "commit", "empty_tip", "examine_all", "insert_entry", "tip_of"]
+
+WORTH_WORKERS = 500
+_CHUNK = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """The state after the newest entry: what the next one is judged against and chained to."""
+
+    size: int
+    prev: str
+    time: str
+    roster: Roster
+    frontier: Frontier
+
+
+@dataclass
+class Admission:
+    """One transaction's work on ``store``: the rows of what is admitted, written together at its end."""
+
+    store: Store
+    tip: Tip
+    batch: Batch
+    entries: list[tuple[int, str, bytes, bytes]] = field(default_factory=list)
+    rosters: list[tuple[int]] = field(default_factory=list)
+
+    def admit(self, one: Examined, time: str) -> Sequence[Reason]:
+        """Judge one submission against the state so far; without reasons against it, it is the next entry."""
+        if one.envelope is None:
+            return one.reasons
+        if self._is_here(one.envelope.id if one.record is None else one.record.id):
+            return ()
+        reasons = judge(
+            self.tip.roster, self.batch, one.envelope, index=self.tip.size, time=time, record=one.record, verified=one.verified
+        )
+        if not reasons and one.record is not None:
+            reasons = list(judge_documents(self.store.home, one.record.documents))
+        if not reasons:
+            self.append(one.envelope, one.record, time, one.data)
+        return reasons
+
+    def append(self, envelope: Envelope, record: Record | None, time: str, data: bytes | None = None) -> None:
+        """Make ``envelope`` the next entry; the caller has judged it. ``data`` are its own bytes, where they are at hand."""
+        tip = self.tip
+        roster = apply_roster(tip.roster, envelope, index=tip.size) if record is None else tip.roster
+        prev = tip.prev if tip.size else first_prev(roster.origin)
+        hash_ = tip.roster.hash if tip.size else NO_ROSTER
+        self.insert(entry_around(data or dump_envelope(envelope), prev, hash_, time), envelope, record, roster, time)
+
+    def insert(self, entry: bytes, envelope: Envelope, record: Record | None, roster: Roster, time: str) -> None:
+        """Take an entry's exact bytes as the next one; the caller has judged and chained it."""
+        index, leaf = self.tip.size, leaf_hash(entry)
+        entry_id = envelope.id if record is None else record.id
+        self.entries.append((index, entry_id, leaf, entry))
+        if record is None:
+            self.rosters.append((index,))
+            self.batch.add_id(entry_id, index)
+        else:
+            self.batch.add(record, index=index, time=time)
+        self.tip = Tip(index + 1, leaf.hex(), time, roster, self.tip.frontier)
+
+    def write(self) -> Tip:
+        """Write every row and the head that covers them, and return the state after it."""
+        if self.entries:
+            self.write_rows()
+            self.tip = replace(self.tip, frontier=self.tip.frontier.extend([row[2] for row in self.entries]))
+            head = (self.tip.size, self.tip.frontier.root(), self.tip.time)
+            self.store.connection.execute("INSERT INTO heads VALUES (?, ?, ?)", head)
+            self.entries, self.rosters = [], []
+        return self.tip
+
+    def write_rows(self) -> None:
+        """Write the rows of the entries, without a head."""
+        self.store.connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?)", self.entries)
+        self.store.connection.executemany("INSERT INTO rosters VALUES (?)", self.rosters)
+        self.batch.write()
+
+    def _is_here(self, entry_id: str) -> bool:
+        if self.batch.has(entry_id):
+            return True
+        return self.batch.may_know(entry_id) and self.store.index_of(entry_id) is not None
+
+
+def commit(store: Store, tip: Tip, submissions: Sequence[Examined], now: int) -> tuple[Tip, list[Sequence[Reason]]]:
+    """Judge and commit ``submissions`` after ``tip``; return the state after them and the reasons against each.
+
+    Raises:
+        StoreError: ``two-sequencers``, or the database refuses; nothing was kept, or it is not known.
+    """
+    with transaction(store.connection):
+        head = store.head()
+        if (head.size if head else 0) != tip.size:
+            raise StoreError("another process has committed", code="two-sequencers", size=tip.size)
+        time = format_time(max(now, parse_time(tip.time) if tip.size else 0))
+        admission = Admission(store, tip, Batch(store.index, [one.record for one in submissions if one.record is not None]))
+        reasons = [admission.admit(one, time) for one in submissions]
+        return admission.write(), reasons
+
+
+def examine_all(envelopes: Sequence[bytes], roster: Roster) -> Generator[Examined]:
+    """Yield what can be said of each envelope by itself; on all cores where enough wait to be worth it."""
+    if len(envelopes) < WORTH_WORKERS or cores() < 2:
+        keys = {keyid: one.key for keyid, one in roster.enrolments.items()}
+        yield from (examine(data, keys) for data in envelopes)
+        return
+    raw = {keyid: one.key.raw for keyid, one in roster.enrolments.items()}
+    chunks = [envelopes[at : at + _CHUNK] for at in range(0, len(envelopes), _CHUNK)]
+    with Workers("ledger.records.examined:examine_chunk", raw) as workers:
+        for chunk, found in zip(chunks, workers.map(chunks), strict=True):
+            yield from (examined_of(data, plain) for data, plain in zip(chunk, found, strict=True))
+
+
+def append_entry(store: Store, tip: Tip, envelope: Envelope, time: str) -> Tip:
+    """Write a judged roster payload as the next entry, with its head, and return the state after it; inside a transaction."""
+    admission = Admission(store, tip, Batch(store.index))
+    admission.append(envelope, None, time)
+    return admission.write()
+
+
+def insert_entry(
+    store: Store, tip: Tip, data: bytes, envelope: Envelope, record: Record | None, roster: Roster, time: str
+) -> tuple[Tip, bytes]:
+    """Write exact bytes that the caller has judged and chained; return the state after them (frontier unmoved), their leaf."""
+    admission = Admission(store, tip, Batch(store.index))
+    admission.insert(data, envelope, record, roster, time)
+    admission.write_rows()
+    return admission.tip, admission.entries[0][2]
+
+
+def empty_tip() -> Tip:
+    """Return the state before entry 0."""
+    return Tip(0, "", "", Roster(), Frontier.empty())
+
+
+def tip_of(store: Store) -> Tip:
+    """Return the state after the newest committed entry.
+
+    Raises:
+        StoreError: ``root-differs``: the stored leaves do not lead to the committed root.
+    """
+    head: Head | None = store.head()
+    if head is None:
+        return empty_tip()
+    signed = store.signed_head()
+    frontier = store.frontier(signed.size) if signed else Frontier.empty()
+    frontier = frontier.extend(store.leaves(frontier.size, head.size))
+    if frontier.root() != head.root:
+        raise StoreError("the stored leaves do not lead to the committed root", code="root-differs", size=head.size)
+    return Tip(head.size, store.leaves(head.size - 1, head.size)[0].hex(), head.time, store.roster(), frontier)

@@ -1,0 +1,98 @@
+"""Submissions examined: what can be said of an envelope by itself, and of its signatures by keys that are known already.
+
+This is the part of judging that needs neither the acts before nor the place, so it may be done anywhere, and on all cores
+at once. What is found here is never more than a short cut: ``replay.judge`` asks for it and decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ledger.errors import AdmissionError, FormatError, NewerFormatError, Reason, SignatureError
+from ledger.keys import PublicKey
+from ledger.records.envelope import Envelope, Signature, load_envelope, pae
+from ledger.records.record import RECORD_TYPE, Record, parse_record
+
+__all__ = ["Examined", "examine", "examine_chunk", "examined_of", "verified_by"]
+
+Plain = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """An envelope as it came (``data``); ``None`` and ``reasons`` where it is none.
+
+    ``record`` is what a sound record's payload holds; ``verified`` names the signatures that hold, by keyid.
+    """
+
+    data: bytes
+    envelope: Envelope | None
+    record: Record | None
+    verified: Mapping[str, bool]
+    reasons: tuple[Reason, ...] = ()
+
+
+def examine(data: bytes, keys: Mapping[str, PublicKey]) -> Examined:
+    """Examine the canonical JSON of an envelope; ``keys`` by keyid."""
+    try:
+        envelope = load_envelope(data)
+    except FormatError as error:
+        return Examined(data, None, None, {}, (Reason(error.code, "", error.values),))
+    return Examined(data, envelope, sound_record(envelope), verified_by(envelope, keys))
+
+
+def sound_record(envelope: Envelope) -> Record | None:
+    """Return the record in an envelope, or None where it holds none that this version accepts."""
+    if envelope.payload_type != RECORD_TYPE:
+        return None
+    try:
+        return parse_record(envelope.payload)
+    except (FormatError, AdmissionError, NewerFormatError):
+        return None
+
+
+def verified_by(envelope: Envelope, keys: Mapping[str, PublicKey]) -> dict[str, bool]:
+    """Return, by keyid, that a signature holds; those that do not, or whose key is not among ``keys``, are left out."""
+    signed = pae(envelope.payload_type, envelope.payload)
+    found: dict[str, bool] = {}
+    for one in envelope.signatures:
+        key = keys.get(one.keyid)
+        if key is not None and _holds(key, signed, one.sig):
+            found[one.keyid] = True
+    return found
+
+
+def _holds(key: PublicKey, signed: bytes, signature: bytes) -> bool:
+    try:
+        key.check(signed, signature)
+    except SignatureError:
+        return False
+    return True
+
+
+def examine_chunk(raw_keys: dict[str, bytes], chunk: Sequence[bytes]) -> list[Plain]:
+    """Examine many envelopes for another process: plain data, which ``examined_of`` reads there; keys as 32 raw bytes."""
+    keys = {keyid: PublicKey.from_raw(raw) for keyid, raw in raw_keys.items()}
+    return [_plain(examine(data, keys)) for data in chunk]
+
+
+def _plain(found: Examined) -> Plain:
+    if found.envelope is None:
+        return None
+    signatures = [(one.keyid, one.sig) for one in found.envelope.signatures]
+    envelope = found.envelope
+    return (envelope.payload_type, envelope.payload, signatures, found.record and found.record.id, list(found.verified))
+
+
+def examined_of(data: bytes, plain: Plain) -> Examined:
+    """Return what ``examine_chunk`` found of ``data``; what it refused is examined again, for its reasons."""
+    if plain is None:
+        return examine(data, {})
+    payload_type, payload, signatures, record_id, verified = plain
+    envelope = Envelope(payload_type, payload, tuple([Signature(*one) for one in signatures]))
+    record = None if record_id is None else Record(payload, record_id, orjson.loads(payload))
+    return Examined(data, envelope, record, dict.fromkeys(verified, True))
