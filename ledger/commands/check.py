@@ -95,12 +95,16 @@ def bundle(here: Session, refs: tuple[str, ...], with_related: bool, out: Path) 
 @click.option("--state", type=_FILE, metavar="DIR", help="Keep what was checked here, and next time read only what is new.")
 @click.option("--strict-findings", is_flag=True, help="Exit 1 if there are findings, though everything holds.")
 @click.option("--no-documents", is_flag=True, help="Do not fetch and hash the documents.")
+@click.option("--again", is_flag=True, help="Check the state folder whole, and read all documents and look-ups again.")
 @ledger_option
 @json_option
 @session
 def audit(here: Session, where: str | None, policy: Path | None, founding: str | None, state: Path | None,
-          strict_findings: bool, no_documents: bool) -> int:  # fmt: skip
-    """Check a whole ledger: every entry, signature, document and rule."""
+          strict_findings: bool, no_documents: bool, again: bool) -> int:  # fmt: skip
+    """Check a whole ledger: every entry, signature, document and rule.
+
+    With --state, later runs read what is new, what was not in order, and some of the older documents and look-ups in turn.
+    """
     import tempfile
 
     from ledger.verifier.audit import audit as run
@@ -114,7 +118,7 @@ def audit(here: Session, where: str | None, policy: Path | None, founding: str |
         kept = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bening-audit-")))
         found = run(
             source, trusted.policy, trusted.founding, state_dir=kept, documents=not no_documents,
-            progress=_progress(here), kept=state is not None,
+            progress=_progress(here), kept=state is not None, again=again,
         )  # fmt: skip
     check = _against_pin(trusted, source, found.note)
     if check is not None and check.code.startswith("ledger-"):

@@ -10,13 +10,16 @@
     8 disputed     acts whose signer's key was revoked from before them on, until the authority reaffirms them
 
 The state folder keeps what has been read: a later run reads only what is new, says again what was false, and never moves
-past a false entry. Findings (``ledger.verifier.findings``) are apart from the verdict and never change it.
+past a false entry. Of the files that were in order it sees some again in each run, all of them in turn. Findings
+(``ledger.verifier.findings``) are apart from the verdict and never change it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,7 @@ from typing import Any
 from ledger.errors import LedgerError, ProofError, Reason, StoreError
 from ledger.tlog.merkle import check_consistency
 from ledger.tlog.policy import LOG_PQ, Policy
-from ledger.tlog.tiles import TILE_WIDTH
+from ledger.verifier.auditdisputes import disputed
 from ledger.verifier.auditentries import EntryFault, EntryReplay
 from ledger.verifier.auditfiles import (
     check_documents,
@@ -33,7 +36,9 @@ from ledger.verifier.auditfiles import (
     check_policy_files,
     check_roster_file,
 )
+from ledger.verifier.auditread import Bundle, bundles
 from ledger.verifier.auditstate import AuditState, open_state
+from ledger.verifier.auditwhole import Certainty, forget_files
 from ledger.verifier.client import Source
 from ledger.verifier.findings import Finding, find
 from ledger.verifier.reader import View, open_ledger
@@ -44,6 +49,7 @@ __all__ = ["AuditReport", "AuditVerdict", "audit", "render"]
 
 Progress = Callable[[str, int, int], None]
 _MARKS = {"passed": "+", "failed": "x", "disputed": "!", "not_checked": "?"}
+_GATHERED, _SECONDS = 16, 5.0  # bundles, or seconds, in one transaction
 _AS_ASKED = ("documents-left-out",)
 _PLAN = ("checkpoint", "history", "inclusion", "chain", "founding", "signature", "authority")
 
@@ -104,20 +110,24 @@ def audit(
     progress: Progress | None = None,
     now: int | None = None,
     kept: bool = True,
+    again: bool = False,
 ) -> AuditReport:
     """Return the report on everything that ``source`` publishes, resuming from ``state_dir``.
 
     ``progress`` is told ("entries" or "documents", done, total); ``now`` is POSIX seconds, for entries ahead of it;
-    ``kept``: the state folder is still there after this run.
+    ``kept``: the state folder is still there after this run; ``again``: check the whole state, and read every file beside
+    the tree, as if for the first time.
 
     Raises:
         StoreError: the state folder is damaged, another ledger's, or in use; nothing is said about the ledger then.
     """
     with open_state(state_dir, founding) as state:
         run = _Run(source, policy, state, documents, progress or (lambda what, done, total: None), kept)
+        if again:
+            run.certainty.require()
+            forget_files(state)
         run.execute()
-        when = int(datetime.datetime.now(datetime.UTC).timestamp()) if now is None else now
-        return run.report(find(state, now=when))
+        return run.report(int(datetime.datetime.now(datetime.UTC).timestamp()) if now is None else now)
 
 
 class _Run:
@@ -127,7 +137,7 @@ class _Run:
                  kept: bool) -> None:  # fmt: skip
         self.source, self.policy, self.state = source, policy, state
         self.with_documents, self.progress, self.kept = documents, progress, kept
-        self.began_at = state.head.size
+        self.began_at, self.certainty = state.head.size, Certainty(state)
         self.checks: list[Check] = []
         self.reasons: tuple[Reason, ...] = ()
         self.disputed: tuple[str, ...] = ()
@@ -139,16 +149,24 @@ class _Run:
         view = self._open()
         if view is None or not self._accept_history(view) or not self._read_entries(view):
             return
+        run = self._count_run()
         self.checks += [check_log_key(view, self.state), check_roster_file(view, self.state)]
-        self.checks += [*check_policy_files(view, self.state), check_look_ups(view, self.state)]
+        self.checks += [*check_policy_files(view, self.state), check_look_ups(view, self.state, run, self.certainty)]
         if self.with_documents:
-            self.checks += check_documents(view, self.state, self.progress)
+            self.checks += check_documents(view, self.state, run, self.certainty, self.progress)
         else:
             self.checks.append(Check("document", "not_checked", "documents-left-out"))
         self._dispute()
 
-    def report(self, findings: tuple[Finding, ...]) -> AuditReport:
-        """Return the report."""
+    def _count_run(self) -> int:
+        """Return the number of this run, by which files are told that were not seen for longest."""
+        run = int(self.state.mark("runs") or 0) + 1
+        with self.state.transaction():
+            self.state.set_mark("runs", run)
+        return run
+
+    def report(self, now: int) -> AuditReport:
+        """Return the report; ``now`` is POSIX seconds."""
         made = {one.name for one in self.checks}
         missing = [Check(name, "not_checked", "not-reached", {"check": name}) for name in _PLAN if name not in made]
         verdict = AuditVerdict(
@@ -157,8 +175,17 @@ class _Run:
             origin=self.state.roster.origin,
             founding=self.state.head.founding,
         )
-        size = self.state.head.size
+        size, findings = self.state.head.size, self._find(verdict, now)
         return AuditReport(verdict, findings, size, size - self.began_at, self.reasons, self.disputed, self.note)
+
+    def _find(self, verdict: AuditVerdict, now: int) -> tuple[Finding, ...]:
+        """Return the findings; none where they cannot be kept, if there is something worse to say than a full disk."""
+        try:
+            return find(self.state, now=now)
+        except StoreError:
+            if verdict.exit_status() != 1:
+                raise
+            return ()
 
     def _open(self) -> View | None:
         """Step 1: the newest checkpoint under the policy."""
@@ -188,7 +215,7 @@ class _Run:
         head = self.state.head
         values: dict[str, object] = {"old": head.kept_size, "new": view.size}
         try:
-            code, state = _compare(self.state, view)
+            code, state = _compare(self.state, view, self.certainty)
         except LedgerError as error:
             self.checks.append(check_of("history", error))
             return False
@@ -206,41 +233,46 @@ class _Run:
         return True
 
     def _read_entries(self, view: View) -> bool:
-        """Steps 3 to 6: every new entry, a bundle a transaction; stops at the first that is false."""
-        replay = EntryReplay(self.state, view.checkpoint.origin)
+        """Steps 3 to 6: every new entry; stops at the first that is false, and keeps what is before it."""
+        replay = EntryReplay(self.state, view.checkpoint.origin, self.certainty)
+        keys = {keyid: one.key.raw for keyid, one in self.state.roster.enrolments.items()}
         try:
-            while self.state.head.size < view.size:
-                self._read_bundle(view, replay)
-                self.progress("entries", self.state.head.size, view.size)
-        except EntryFault as fault:
-            self._add_fault(fault)
-            return False
+            with contextlib.closing(bundles(view, self.state.head.size, keys)) as found:
+                fault = self._replay(view, replay, found)
         except LedgerError as error:
             if isinstance(error, StoreError):
                 raise
             self.checks.append(check_of("inclusion", error))
             return False
+        if fault is not None:
+            self._add_fault(fault)
+            return False
         if self.state.head.tree().root() != view.checkpoint.root:
+            self.certainty.require()
             self.checks.append(Check("inclusion", "failed", "root-differs", {"size": view.size}))
             return False
         self._add_entry_checks(view)
         return True
 
-    def _read_bundle(self, view: View, replay: EntryReplay) -> None:
-        """Read the rest of one bundle; what is before a false entry is kept, with the position."""
-        start = self.state.head.size
-        end = min(view.size, (start // TILE_WIDTH + 1) * TILE_WIDTH)
-        entries = [view.entry(index) for index in range(start, end)]
-        fault: EntryFault | None = None
-        with self.state.transaction():
-            try:
-                for index, data in enumerate(entries, start):
-                    replay.read(index, data)
-            except EntryFault as found:
-                fault = found
-            self.state.save(self.state.head)
-        if fault is not None:
-            raise fault
+    def _replay(self, view: View, replay: EntryReplay, found: Iterator[Bundle]) -> EntryFault | None:
+        """Replay the bundles, some in each transaction; return what is wrong with the first false entry.
+
+        What stops the reading is raised when what was read before it is kept.
+        """
+        fault, stopped, more = None, list[LedgerError](), True
+        while more and fault is None:
+            with self.state.transaction():
+                until = time.monotonic() + _SECONDS
+                for _ in range(_GATHERED):
+                    bundle = _following(found, stopped)
+                    fault = None if bundle is None else replay.read(bundle)
+                    more = bundle is not None and fault is None
+                    self.progress("entries", self.state.head.size, view.size)
+                    if not more or time.monotonic() > until:
+                        break
+        if stopped:
+            raise stopped[0]
+        return fault
 
     def _add_fault(self, fault: EntryFault) -> None:
         values: dict[str, object] = {"index": fault.index, "detail": fault.detail}
@@ -254,8 +286,8 @@ class _Run:
         if self.state.roster.founding:
             self.checks.append(Check("founding", "passed", "founding-holds", {"founding": self.state.head.founding}))
         unchecked = self.state.unchecked()
-        if unchecked:
-            values: dict[str, object] = {"count": len(unchecked), "index": unchecked[0][0], "detail": unchecked[0][2]}
+        if unchecked is not None:
+            values: dict[str, object] = dict(zip(("count", "index", "detail"), unchecked, strict=True))
             self.checks += [Check(name, "not_checked", "entries-newer", values) for name in ("signature", "authority")]
         elif self.state.roster.founding:
             self.checks.append(Check("signature", "passed", "signatures-hold", {"size": size}))
@@ -263,22 +295,23 @@ class _Run:
 
     def _dispute(self) -> None:
         """Step 8: acts of keys that were revoked from before them on, and that nobody has reaffirmed."""
-        roster = self.state.roster
-        suspects = {keyid: one.suspect_from for keyid, one in roster.enrolments.items() if one.suspect_from is not None}
-        if not suspects:
-            return
-        found = [
-            act
-            for act in self.state.index.all()
-            if act.id not in roster.reaffirmed and roster.suspects(list(act.signers), act.index)
-        ]
-        self.disputed = tuple(act.ref for act in found)
-        if found:
-            shown = ", ".join(self.disputed[:5]) + (" …" if len(found) > 5 else "")
-            self.checks.append(Check("disputed", "disputed", "acts-disputed", {"count": len(found), "examples": shown}))
+        self.disputed = disputed(self.state, self.certainty)
+        if self.disputed:
+            shown = ", ".join(self.disputed[:5]) + (" …" if len(self.disputed) > 5 else "")
+            values: dict[str, object] = {"count": len(self.disputed), "examples": shown}
+            self.checks.append(Check("disputed", "disputed", "acts-disputed", values))
 
 
-def _compare(state: AuditState, view: View) -> tuple[str, Any]:
+def _following(found: Iterator[Bundle], stopped: list[LedgerError]) -> Bundle | None:
+    """Return the next bundle; None at the end, or where reading stopped, and then why."""
+    try:
+        return next(found, None)
+    except LedgerError as error:
+        stopped.append(error)
+        return None
+
+
+def _compare(state: AuditState, view: View, certainty: Certainty) -> tuple[str, Any]:
     """Return how the view stands to the checkpoint that was kept: a code of a sentence, and the check's state.
 
     Raises:
@@ -289,6 +322,7 @@ def _compare(state: AuditState, view: View) -> tuple[str, Any]:
     if head.kept_size < 0:
         return "history-first", "passed"
     if view.size < head.kept_size:
+        certainty.require()
         before = state.root_at(view.size)
         return ("rolled-back", "failed") if before in (None, view.checkpoint.root) else ("forked", "failed")
     proof = view.prove_growth(head.kept_size)

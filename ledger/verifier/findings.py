@@ -1,16 +1,21 @@
 """Findings: what an auditor would look at first. Apart from the verdict: a finding accuses nobody and changes no status.
 
-Each rule is one small function in ``RULES``, asked of the audit's state by SQL. Law and custom are data with validity
-dates in ``rules.toml``. A rule that cannot know says so: gaps are stated only for number books that an office has
-declared (design, section 9; a naive rule over 950 real contracts reports 95,204 missing numbers).
+Each rule is one small function in ``RULES``. Law and custom are data with validity dates in ``rules.toml``. A rule that
+cannot know says so: gaps are stated only for number books that an office has declared (design, section 9; a naive rule
+over 950 real contracts reports 95,204 missing numbers).
+
+What acts give is kept in the audit's state and brought up to date by the acts that are new (``refresh``): one act alone
+when it is read (``findings_acts``), numbers for the books and numbers that new acts touch (``findings_numbers``), dates by
+counts (here). Where a rule, ``rules.toml`` or what the roster says of it has changed, all acts are asked again. An audit in
+many steps finds what one in a single step does.
 """
 
 from __future__ import annotations
 
-import tomllib
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ledger.records.refs import format_ref, is_ref
@@ -65,7 +70,19 @@ class Ground:
 
     def rows(self, query: str, *values: object) -> list[Any]:
         """Return the rows of one query on the state."""
-        return list(self.state.connection.execute(query, values).fetchall())
+        return self.state.rows(query, *values)
+
+    def kept(self, rule: str) -> Iterator[Finding]:
+        """Yield what is kept of a rule over several acts: code, references and values."""
+        for (body,) in self.rows("SELECT body FROM findings WHERE rule = ? ORDER BY place, n", rule):
+            code, acts, values = json.loads(body)
+            yield Finding(code, tuple(acts), values)
+
+    def kept_of_acts(self, rule: str, where: str = "true") -> Iterator[Finding]:
+        """Yield what is kept of a rule over single acts: code and values, under the act's reference."""
+        for ref, body in self.rows(f"SELECT scope, body FROM findings f WHERE rule = ? AND {where} ORDER BY place, n", rule):
+            code, values = json.loads(body)
+            yield Finding(code, (ref,), values)
 
     @property
     def offset(self) -> str:
@@ -79,16 +96,15 @@ Rule = Callable[[Ground], Iterator[Finding]]
 def find(state: AuditState, *, now: int) -> tuple[Finding, ...]:
     """Return every finding in what ``state`` holds; ``now`` is POSIX seconds."""
     from ledger.records.entry import format_time
+    from ledger.verifier import findings_acts, findings_contracts, findings_numbers
 
-    data = tomllib.loads(resources.files("ledger.verifier").joinpath("rules.toml").read_text("utf-8"))
-    ground = Ground(state, format_time(now), data)
-    return tuple(found for rule in _rules() for found in rule(ground))
-
-
-def _rules() -> tuple[Rule, ...]:
-    from ledger.verifier import findings_contracts, findings_numbers
-
-    return (*findings_numbers.RULES, *RULES, *findings_contracts.RULES)
+    ground = Ground(state, format_time(now), findings_acts.rules_data())
+    with state.transaction():
+        findings_acts.refresh(state)
+        findings_numbers.refresh(ground)
+        refresh(ground)
+    rules = (*findings_numbers.RULES, *RULES, *findings_contracts.RULES)
+    return tuple(found for rule in rules for found in rule(ground))
 
 
 def render(report: AuditReport, say: Say) -> list[str]:
@@ -111,55 +127,110 @@ def _listed(findings: list[Finding], say: Say) -> list[str]:
     return lines
 
 
-# -- time
+# -- time and terms
+
+
+def refresh(ground: Ground) -> None:
+    """Take in the acts that are new: how many have numbers, their dates, and the terms that the roster gives."""
+    since = int(ground.state.mark("dates") or 0)
+    for query in _TAKE_IN:
+        ground.state.connection.execute(query, {"since": since, "offset": ground.offset, "late": LATE_DAYS})
+    _refresh_signatories(ground, since)
+    ground.state.set_mark("dates", ground.state.head.size)
+
+
+_DELAYS = """
+    SELECT office, CAST(julianday(date(time, :offset)) - julianday(signed_on) AS INTEGER) AS days, idx, ref
+    FROM acts WHERE idx >= :since AND signed_on <= date(time, :offset)
+"""
+_TAKE_IN = (
+    """
+    INSERT INTO numbered SELECT office, count(*) FROM acts WHERE idx >= :since AND number IS NOT NULL GROUP BY office
+    ON CONFLICT DO UPDATE SET count = count + excluded.count
+    """,
+    f"""
+    INSERT INTO delays SELECT office, days, count(*) FROM ({_DELAYS}) WHERE true GROUP BY office, days
+    ON CONFLICT DO UPDATE SET count = count + excluded.count
+    """,
+    f"INSERT INTO late SELECT office, days, idx, ref FROM ({_DELAYS}) WHERE days > :late",
+    """
+    INSERT INTO findings SELECT 'date-ahead', idx, 0, ref, json_array('date-ahead', json_object(
+      'number', coalesce(number, '–'), 'office', office, 'signed_on', signed_on, 'entered', date(time, :offset)
+    )) FROM acts WHERE idx >= :since AND signed_on > date(time, :offset)
+    """,
+)
 
 
 def signed_after_entry(ground: Ground) -> Iterator[Finding]:
     """The paper's date is later than the day on which the act was entered."""
-    query = "SELECT ref, number, office, signed_on, date(time, ?1) FROM acts WHERE signed_on > date(time, ?1) ORDER BY idx"
-    for ref, number, office, signed_on, entered in ground.rows(query, ground.offset):
-        values = {"number": number or "–", "office": office, "signed_on": signed_on, "entered": entered}
-        yield Finding("date-ahead", (ref,), values)
+    yield from ground.kept_of_acts("date-ahead")
 
 
 def entered_late(ground: Ground) -> Iterator[Finding]:
     """Days from the paper's date to the entry, for each office in which some took longer than ``LATE_DAYS``."""
-    query = """
-        SELECT office, ref, CAST(julianday(date(time, ?1)) - julianday(signed_on) AS INTEGER) AS days
-        FROM acts WHERE signed_on <= date(time, ?1) ORDER BY office, days DESC, idx
-    """
-    offices: dict[str, list[tuple[str, int]]] = {}
-    for office, ref, days in ground.rows(query, ground.offset):
-        offices.setdefault(office, []).append((ref, days))
-    for office, acts in offices.items():
-        late = tuple(ref for ref, days in acts if days > LATE_DAYS)
-        if late:
-            values = {"office": office, "count": len(late), "all": len(acts), "days": LATE_DAYS}
-            yield Finding("entered-late", late, values | {"median": acts[len(acts) // 2][1], "longest": acts[0][1]})
+    offices: dict[str, list[str]] = {}
+    for office, ref in ground.rows("SELECT office, ref FROM late ORDER BY office, days DESC, idx"):
+        offices.setdefault(office, []).append(ref)
+    for office, late in offices.items():
+        delays = ground.rows("SELECT days, count FROM delays WHERE office = ? ORDER BY days DESC", office)
+        everything = sum(count for _, count in delays)
+        values = {"office": office, "count": len(late), "all": everything, "days": LATE_DAYS}
+        yield Finding("entered-late", tuple(late), values | {"median": _median(delays, everything), "longest": delays[0][0]})
+
+
+def _median(delays: list[tuple[int, int]], count: int) -> int:
+    """Return the days in the middle of ``count`` acts; ``delays`` are (days, acts), the longest first."""
+    left = count // 2
+    for days, acts in delays:
+        left -= acts
+        if left < 0:
+            return days
+    raise ValueError("no acts")
 
 
 def time_ahead(ground: Ground) -> Iterator[Finding]:
-    """Entries that carry a time which has not come yet."""
-    count, first, newest = ground.rows("SELECT count(*), min(idx), max(time) FROM entries WHERE time > ?", ground.now)[0]
-    if count:
+    """Entries that carry a time which has not come yet; as time never runs backwards, they are the last ones."""
+    found = ground.state.after(ground.now)
+    if found is not None:
+        count, first, newest = found
         yield Finding("time-ahead", (), {"count": count, "index": first, "time": newest})
 
 
 def signatory_outside_term(ground: Ground) -> Iterator[Finding]:
     """Somebody signed the paper in a position that this roster gives them for another time only."""
-    query = """
-        SELECT a.ref, a.number, a.office, a.signed_on, json_extract(s.value, '$.name'), json_extract(s.value, '$.position')
-        FROM acts a, json_each(a.body, '$.signatories') s
-        WHERE json_extract(s.value, '$.capacity') = 'definitive' AND json_extract(s.value, '$.name') IS NOT NULL ORDER BY a.idx
-    """
-    terms: dict[tuple[str, str], list[Any]] = {}
-    for enrolment in ground.state.roster.enrolments.values():
-        terms.setdefault((enrolment.holder.casefold(), enrolment.position.casefold()), []).append(enrolment)
-    for ref, number, office, signed_on, name, position in ground.rows(query) if terms else ():
-        known = terms.get((name.casefold(), position.casefold()), [])
-        if known and not any(one.covers(signed_on) for one in known):
+    yield from ground.kept_of_acts("signatory-outside-term")
+
+
+_SIGNATORIES = """
+    SELECT a.idx, s.key, a.ref, a.number, a.office, a.signed_on,
+           json_extract(s.value, '$.name'), json_extract(s.value, '$.position')
+    FROM acts a, json_each(a.body, '$.signatories') s
+    WHERE a.idx IN (SELECT idx FROM people WHERE idx >= ?1 AND who IN (SELECT value FROM json_each(?2)))
+      AND json_extract(s.value, '$.capacity') = 'definitive' AND json_extract(s.value, '$.name') IS NOT NULL
+"""
+
+
+def _refresh_signatories(ground: Ground, since: int) -> None:
+    """Ask the new acts, or all where the terms of somebody have changed, whoever in them is known to the roster."""
+    from ledger.verifier.findings_acts import who_of
+
+    state, terms = ground.state, dict[tuple[str, str], list[Any]]()
+    for one in state.roster.enrolments.values():
+        terms.setdefault((one.holder.casefold(), one.position.casefold()), []).append(one)
+    known = sorted((*key, one.begins, one.until or "") for key, found in terms.items() for one in found)
+    by = hashlib.sha256(json.dumps(known).encode("ascii")).hexdigest()
+    if state.mark("signatories-by") != by:
+        state.connection.execute("DELETE FROM findings WHERE rule = 'signatory-outside-term'")
+        state.set_mark("signatories-by", by)
+        since = 0
+    whose = json.dumps([who_of(*key) for key in terms])
+    for index, n, ref, number, office, signed_on, name, position in ground.rows(_SIGNATORIES, since, whose):
+        found = terms.get((name.casefold(), position.casefold()), [])
+        if found and not any(one.covers(signed_on) for one in found):
             values = {"number": number or "–", "office": office, "name": name, "position": position, "signed_on": signed_on}
-            yield Finding("signatory-outside-term", (ref,), values)
+            body = json.dumps(["signatory-outside-term", values], ensure_ascii=False)
+            row = ("signatory-outside-term", index, n, ref, body)
+            state.connection.execute("INSERT INTO findings VALUES (?, ?, ?, ?, ?)", row)
 
 
 def listed(items: list[str]) -> str:

@@ -23,7 +23,7 @@ from ledger.tlog.proof import Proof, format_proof
 from ledger.tlog.tiles import ENTRIES, TILE_WIDTH, Tile, TileReader, parse_bundle
 from ledger.verifier.client import Source, fetch_checkpoint, fetch_entries, fetch_tile, read_roster
 
-__all__ = ["View", "open_ledger", "view_of"]
+__all__ = ["View", "open_ledger", "read_bundle", "view_of"]
 
 _BUNDLES_KEPT = 16
 
@@ -96,23 +96,10 @@ class View:
         try:
             return fetch_tile(self.source, tile)
         except FetchError as error:
-            raise self._judged(error, tile) from None
+            raise _judged(error, tile, self.size) from None
 
     def _fetch_bundle(self, number: int) -> Sequence[bytes]:
-        start = number * TILE_WIDTH
-        width = min(TILE_WIDTH, self.size - start)
-        tile = Tile(ENTRIES, number, width)
-        try:
-            data = fetch_entries(self.source, tile)
-        except FetchError as error:
-            raise self._judged(error, tile) from None
-        return _held(_parsed(data, width, tile), self.leaves(number), start)
-
-    def _judged(self, error: FetchError, tile: Tile) -> FetchError | ProofError:
-        """What the signed checkpoint promises and the source simply does not have is a cut ledger."""
-        if error.code != "fetch-missing":
-            return error
-        return ProofError(f"{tile.path} is missing", code="truncated", path=tile.path, size=self.size)
+        return read_bundle(self.source, number, self.size, self.leaves(number))
 
 
 def open_ledger(source: Source, policy: Policy, founding: str) -> View:
@@ -128,6 +115,29 @@ def open_ledger(source: Source, policy: Policy, founding: str) -> View:
 def view_of(source: Source, policy: Policy, founding: str, note: bytes) -> View:
     """Return the view of ``source`` under one given checkpoint ``note``; raises as ``open_ledger`` does."""
     return View(source, policy, founding, note, policy.check(note))
+
+
+def read_bundle(source: Source, number: int, size: int, leaves: Sequence[bytes]) -> list[bytes]:
+    """Return the entries of bundle ``number`` in a tree of ``size``, held against the proven hashes of its tile.
+
+    Raises:
+        ProofError: the source served something else than what the checkpoint promises.
+        FetchError: it could not be read.
+    """
+    start = number * TILE_WIDTH
+    tile = Tile(ENTRIES, number, min(TILE_WIDTH, size - start))
+    try:
+        data = fetch_entries(source, tile)
+    except FetchError as error:
+        raise _judged(error, tile, size) from None
+    return _held(_parsed(data, tile.width, tile), leaves, start)
+
+
+def _judged(error: FetchError, tile: Tile, size: int) -> FetchError | ProofError:
+    """What the signed checkpoint promises and the source simply does not have is a cut ledger."""
+    if error.code != "fetch-missing":
+        return error
+    return ProofError(f"{tile.path} is missing", code="truncated", path=tile.path, size=size)
 
 
 def _parsed(data: bytes, width: int, tile: Tile) -> list[bytes]:

@@ -340,7 +340,8 @@ def test_every_code_has_words() -> None:
     room = Path(auditfiles.__file__).parent
     text = "".join(path.read_text() for path in room.glob("findings*.py"))
     codes = set(re.findall(r'(?:Finding|finding)\("([a-z-]+)"', text)) | {"just-under-limit", "just-under-limit-uncertain"}
-    codes |= {"above-ceiling", "above-estimate"}
+    codes |= set(re.findall(r'yield \[?"([a-z-]+)", (?:values|\[)', text)) | {"above-ceiling", "above-estimate"}
+    codes |= {"same-number", "date-ahead", "signatory-outside-term"}
     assert len(codes) > 18
     for code in codes:
         for key in (f"finding.{code}", f"finding.title-{code}"):

@@ -1,0 +1,158 @@
+"""The look-up files of an audited ledger: each act stands where people will look for it.
+
+Of each file is kept how long it was and what it hashed to when it was last in order. A file that begins with those bytes
+and goes on with the lines of the acts that are new is in order, at the cost of reading it; any other is read line by line,
+against the index. New files, and those that were not in order, are read in every run; of the others a slice, the ones
+first that were not seen for longest: a small ledger's all, a large one's in turn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ledger.errors import FetchError
+from ledger.verifier.auditstate import AuditState
+from ledger.verifier.client import MAX_BUCKET, Source
+
+__all__ = ["SLICE", "LookUps"]
+
+SLICE = 512
+_KEPT = 1024
+
+_NONE = hashlib.sha256().digest()
+
+
+@dataclass(slots=True)
+class _Lines:
+    """The lines that a file must have gained: their length, and their hash in the order in which a ledger writes them."""
+
+    length: int = 0
+    hash: Any = field(default_factory=hashlib.sha256)
+
+
+class LookUps:
+    """One run over the look-up files: ``lacking`` holds, for each file that lacks lines, the acts that it lacks."""
+
+    def __init__(self, state: AuditState, source: Source, run: int) -> None:
+        self.state, self.source, self.run = state, source, run
+        self.lacking: dict[str, list[int]] = {}
+        self.read = 0
+        self._new: dict[str, _Lines] = {}
+        self._unsure: set[str] = set()
+        self._results: list[tuple[int, bytes, int, int, str]] = []
+
+    def take_in(self) -> None:
+        """Note the files in which the acts stand that are new since the last run that came to this."""
+        start, size = int(self.state.mark("look-ups") or 0), self.state.head.size
+        self._unsure = {name for (name,) in self.state.rows("SELECT name FROM buckets WHERE stale = 1")}
+        for index, name, value in _lines(self.state, start):
+            lines = self._new.get(name)
+            if lines is None:
+                lines = self._new[name] = _Lines()
+            line = b"%s %d\n" % (value.encode("ascii"), index)
+            lines.length += len(line)
+            lines.hash.update(line)
+        with self.state.transaction():
+            self.state.connection.executemany(
+                "INSERT INTO buckets VALUES (?, 0, ?, 1, 0) ON CONFLICT (name) DO UPDATE SET stale = 1",
+                [(name, _NONE) for name in sorted(self._new)],
+            )
+            self.state.set_mark("look-ups", size)
+
+    def read_all(self) -> None:
+        """Read the files whose turn it is.
+
+        Raises:
+            FetchError: one could not be read, for another reason than that it is not there.
+        """
+        columns = "SELECT name, length, digest FROM buckets WHERE stale"
+        rows = self.state.rows(f"{columns} = 1 ORDER BY name")
+        rows += self.state.rows(f"{columns} = 0 ORDER BY seen, name LIMIT ?", SLICE)
+        self._read_rows(rows)
+
+    def read_lacking(self) -> None:
+        """Read those again that lacked something: a checkpoint is out a moment before its look-ups."""
+        again = sorted(self.lacking)
+        self.lacking = {}
+        self._unsure.update(again)
+        self._read_rows([(name, 0, _NONE) for name in again])
+
+    def _read_rows(self, rows: list[Any]) -> None:
+        name = ""
+        try:
+            for name, length, digest in rows:
+                self._read_one(name, length, digest)
+                if len(self._results) >= _KEPT:
+                    self._keep()
+        except FetchError:
+            self._note(name, 0, _NONE, stale=True)
+            raise
+        finally:
+            self._keep()
+
+    def _read_one(self, name: str, length: int, digest: bytes) -> None:
+        try:
+            data = self.source.fetch(f"lookup/{name}", limit=MAX_BUCKET)
+        except FetchError as error:
+            if error.code != "fetch-missing":
+                raise
+            data = b""
+        self.read += 1
+        new = self._new.get(name, _Lines())
+        end = length + new.length
+        if name not in self._unsure and _begins_so(data, length, digest) and _is(data[length:end], new.hash.digest()):
+            self._note(name, end, hashlib.sha256(data[:end]).digest(), stale=False)
+            return
+        lacking = self._lacking(name, data)
+        if lacking:
+            self.lacking[name] = lacking
+        self._note(name, len(data), hashlib.sha256(data).digest(), stale=bool(lacking))
+
+    def _lacking(self, name: str, data: bytes) -> list[int]:
+        """Return the acts whose lines are not in ``data``, in whatever order it has them."""
+        kind, _, prefix = name.partition("/")
+        lines = set(data.split(b"\n"))
+        wanted = self.state.index.bucket(kind, prefix)
+        return [index for value, index in wanted if f"{value} {index}".encode("ascii") not in lines]
+
+    def _note(self, name: str, length: int, digest: bytes, *, stale: bool) -> None:
+        self._results.append((length, digest, stale, self.run, name))
+
+    def _keep(self) -> None:
+        with self.state.transaction():
+            query = "UPDATE buckets SET length = ?, digest = ?, stale = ?, seen = ? WHERE name = ?"
+            self.state.connection.executemany(query, self._results)
+        self._results = []
+
+
+def _begins_so(data: bytes, length: int, digest: bytes) -> bool:
+    return len(data) >= length and _is(data[:length], digest)
+
+
+def _is(data: bytes, digest: bytes) -> bool:
+    return hashlib.sha256(data).digest() == digest
+
+
+def _lines(state: AuditState, start: int) -> Iterator[tuple[int, str, str]]:
+    """Yield (index, file, value) for each look-up of the acts from ``start`` on, as a ledger orders them in its files.
+
+    As ``index.look_up_values`` does from records; a test holds them against each other.
+    """
+    documents = state.connection.execute("SELECT idx, sha256 FROM documents WHERE idx >= ? ORDER BY idx", (start,))
+    following = documents.fetchone()
+    query = "SELECT idx, ref, relations, folded FROM acts WHERE idx >= ? ORDER BY idx"
+    for index, ref, relations, folded in state.connection.execute(query, (start,)):
+        codes = set()
+        while following is not None and following[0] == index:
+            codes.add(following[1])
+            following = documents.fetchone()
+        for code in sorted(codes):
+            yield index, f"sha256/{code[:3]}", code
+        for one in sorted({ref, *(part.partition("=")[2] for part in relations.split())}) if relations else (ref,):
+            yield index, f"ref/{one[:2]}", one
+        if folded is not None:
+            value = hashlib.sha256(folded.encode("utf-8")).hexdigest()
+            yield index, f"number/{value[:3]}", value

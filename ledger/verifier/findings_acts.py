@@ -1,0 +1,133 @@
+"""Findings that one act gives by itself: noted when the act is read, so that no later run has to ask it again.
+
+Kept of each act are:
+
+    number-at-odds   a number without a digit, one that names another paper, or one with a month that does not exist
+    incomplete …     what a contract leaves out, and values of it at odds with each other (``findings_contracts``)
+    people           who signed the paper in which position, as short hashes: for terms that the roster gives only later
+
+They are told with the other findings (``findings``).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any
+
+import orjson
+
+from ledger.records.record import Record
+from ledger.verifier.auditstate import AuditState
+from ledger.verifier.findings_contracts import found_in
+
+__all__ = ["FoundInActs", "refresh", "rules_data", "who_of"]
+
+NUMBER = "number-at-odds"
+_MONTHS = {"I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"}
+_WORD = re.compile(r"[A-Z]+")
+_PARTS = re.compile(r"[^A-Za-z0-9]+")
+_OF_ACTS = (NUMBER, "incomplete", "values-at-odds", "direct")
+_CODE = 1  # of the rules below: another one makes every act be asked again
+
+Data = dict[str, Any]
+
+
+class FoundInActs:
+    """Notes what acts give, act by act, into a state; to be kept in the transaction that keeps the acts."""
+
+    def __init__(self, state: AuditState) -> None:
+        self.state, self.data = state, rules_data()
+        self._findings: list[tuple[str, int, int, str, str]] = []
+        self._people: list[tuple[int, int]] = []
+        self._is_new = state.head.size == 0
+
+    def add(self, record: Record, index: int) -> None:
+        """Ask an act."""
+        data, n = record.data, 0
+        if data["number"] is not None:
+            for code, values in _number_at_odds(self.data, data):
+                self._add(NUMBER, index, n, data["ref"], [code, values])
+                n += 1
+        if data["kind"] == "contract":
+            for rule, body in found_in(self.data, data):
+                self._add(rule, index, n, data["ref"], body)
+                n += 1
+        for one in data["signatories"]:
+            if one["capacity"] == "definitive" and "name" in one:
+                self._people.append((index, who_of(one["name"], one["position"])))
+
+    def keep(self) -> None:
+        """Write what has been noted."""
+        connection = self.state.connection
+        if self._findings:
+            connection.executemany("INSERT INTO findings VALUES (?, ?, ?, ?, ?)", self._findings)
+        connection.executemany("INSERT INTO people VALUES (?, ?)", self._people)
+        self._findings, self._people = [], []
+        if self._is_new:
+            self.state.set_mark("acts-by", _version())
+        self._is_new = False
+
+    def _add(self, rule: str, index: int, n: int, ref: str, body: Any) -> None:
+        self._findings.append((rule, index, n, ref, orjson.dumps(body).decode("utf-8")))
+
+
+def refresh(state: AuditState) -> None:
+    """Ask every act again where the rules are others than those by which they were asked."""
+    if state.mark("acts-by") == _version():
+        return
+    for rule in _OF_ACTS:
+        state.connection.execute("DELETE FROM findings WHERE rule = ?", (rule,))
+    state.connection.execute("DELETE FROM people")
+    state.set_mark("signatories-by", "")
+    found = FoundInActs(state)
+    for index, body in state.connection.execute("SELECT idx, body FROM acts ORDER BY idx"):
+        found.add(Record(body.encode("utf-8"), "", orjson.loads(body)), index)
+    found.keep()
+    state.set_mark("acts-by", _version())
+
+
+@functools.cache
+def rules_data() -> Data:
+    """Return what findings know of law and custom: ``rules.toml``."""
+    return tomllib.loads(_rules_text())
+
+
+@functools.cache
+def _version() -> str:
+    return f"{_CODE} {hashlib.sha256(_rules_text().encode('utf-8')).hexdigest()}"
+
+
+@functools.cache
+def _rules_text() -> str:
+    return resources.files("ledger.verifier").joinpath("rules.toml").read_text("utf-8")
+
+
+@functools.lru_cache(maxsize=4096)
+def who_of(name: str, position: str) -> int:
+    """Return a short hash of a person in a position, however it is capitalised; 62 bits."""
+    text = f"{name.casefold()}\0{position.casefold()}".encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:8]) >> 2
+
+
+def _number_at_odds(rules: Data, data: Data) -> Iterator[tuple[str, Data]]:
+    number, kind = data["number"], data["kind"]
+    values: Data = {"number": number, "office": data["office"], "kind": kind}
+    words = _WORD.findall(number.upper())
+    if not any(character.isdigit() for character in number):
+        yield "number-without-digit", values
+    marks = rules["number_marks"]
+    mark = next((one for one in marks if one["mark"] in words), None)
+    if mark is not None and kind not in mark["kinds"] and not any(one["mark"] in words and kind in one["kinds"] for one in marks):
+        yield "number-names-other-paper", values | {"mark": mark["mark"]}  # but not one that names its own too, as SPK/BAST
+    month = next((part for part in _PARTS.split(number) if _is_odd_month(part)), None)
+    if month is not None:
+        yield "month-malformed", values | {"month": month}
+
+
+def _is_odd_month(part: str) -> bool:
+    return len(part) > 1 and part not in _MONTHS and set(part) <= set("IVX")
