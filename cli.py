@@ -34,6 +34,7 @@ COMMANDS = {
     "restore": "keep:restore",
     "recover": "keep:recover",
     "rebuild": "operate:rebuild",
+    "upgrade": "keep:upgrade",
     "trust": "trust:trust",
     "verify": "check:verify",
     "bundle": "check:bundle",

@@ -23,6 +23,7 @@ from ledger.catalog.rows import row_of, texts_of, wholes_of
 from ledger.catalog.schema import meta, open_existing
 from ledger.errors import LedgerError
 from ledger.publisher.home import Home
+from ledger.publisher.sharing import logs_kept
 from ledger.publisher.store import Store
 from ledger.records.entry import parse_entry
 from ledger.records.record import RECORD_TYPE, Record
@@ -137,7 +138,8 @@ def _update(
             _withdraw(feeder, roster)
             return _feed(store, feeder, size, until, progress or (lambda done, total: None))
         finally:
-            feeder.close()
+            with logs_kept(home, "search.db"):
+                feeder.close()
 
 
 def _continues(store: Store, feeder: Feeder, size: int) -> bool:

@@ -1,49 +1,78 @@
 """``recover``: after a restore, bring back from a mirror what the backup did not hold, and only then go on.
 
-The mirror is read and proven by whoever calls (the read side); here its tail is judged once more, chained to what is
-stored, and must lead to the root that this log's own keys signed. Signatures of the mirror's checkpoint are kept as
-made: no size is signed twice.
+The mirror is read and proven by whoever calls (the read side). Here its tail is gone through twice, a batch at a time:
+
+    prove   entries hashed and chained to what is stored; the roster's events judged; the root reached must be the one that
+            the log's own keys signed. What is kept of this: the root after each batch
+    take    documents, then in one transaction: entries judged as at admission, inserted, and the batch's root reached again
+
+So no batch is kept that the signed checkpoint does not cover, and a run that was killed is simply run again: it goes on
+from the last batch. Until the end the home keeps its mark and the public checkpoint stays. Signatures of the mirror's
+checkpoint are kept as made: no size is signed twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.durable import remove, write_files, write_over
 from ledger.errors import ProofError, StoreError
-from ledger.publisher.admission import insert_entry, tip_of
+from ledger.index import Batch
+from ledger.publisher.admission import Admission, Tip, tip_of
 from ledger.publisher.catalogue import keep_catalogue
 from ledger.publisher.documents import stage
 from ledger.publisher.home import Home
 from ledger.publisher.outbox import lookup_files, policy_files, write_all
 from ledger.publisher.store import Store
-from ledger.records.entry import Entry, parse_entry
+from ledger.publisher.tiles import outgrown
+from ledger.records.entry import NO_ROSTER, Entry, parse_entry
 from ledger.records.events import ROSTER_TYPE
 from ledger.records.record import Record, parse_record
 from ledger.records.replay import judge
-from ledger.records.roster import apply_roster
+from ledger.records.roster import Roster, apply_roster, judge_roster
 from ledger.sqlite import transaction
-from ledger.tlog.checkpoint import parse_checkpoint
-from ledger.tlog.merkle import Frontier
+from ledger.tlog.checkpoint import Checkpoint, parse_checkpoint
+from ledger.tlog.merkle import Frontier, leaf_hash
 from ledger.tlog.note import Note, format_note, parse_note
 from ledger.tlog.policy import parse_policy
 
 __all__ = ["Mirror", "accept_loss", "recover"]
 
+BATCH = 1024  # entries; some MiB
+_STEP = 4096  # entries whose files are written at once
+_BUCKETS = 1000
+_MARK = "Being recovered up to size {}. Run: bening recover --from URL|DIR\n"
+
+Progress = Callable[[int, int], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """A copy of the public ledger: its signed checkpoint, entries by index, and documents into a folder by hash."""
+    """A copy of the public ledger: its signed checkpoint, entries by index, and documents into a folder by hash.
+
+    A document's file is removed when it has been taken.
+    """
 
     checkpoint: bytes
     entries: Callable[[int, int], Sequence[bytes]]
     document: Callable[[str, int], Path]
 
 
-def recover(home: Home, mirror: Mirror) -> int:
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    """What going through the tail has shown: the root after each batch, by size; the last roster; what is withdrawn by then."""
+
+    roots: dict[int, bytes]
+    roster: Roster
+
+
+def recover(home: Home, mirror: Mirror, progress: Progress | None = None) -> int:
     """Append the mirror's tail, publish it, clear the restore mark; return how many entries came back.
+
+    Documents that are missing here are brought back too. Killed in the middle, it can be run again.
 
     Raises:
         StoreError: a sequencer is running, or (``mirror-older``) the mirror holds less than the backup, so that it cannot
@@ -55,95 +84,178 @@ def recover(home: Home, mirror: Mirror) -> int:
         if not ours:
             raise StoreError("a sequencer is running", code="sequencer-running", path=str(home.path))
         with Store(home) as store:
-            came = _take(store, mirror)
+            came = _take(store, mirror, progress or (lambda done, total: None))
         remove(home.restore_mark)
         keep_catalogue(home)
         return came
 
 
 def accept_loss(home: Home, now: str) -> None:
-    """Clear the restore mark without a mirror; the ledger keeps for ever that an operator did so."""
-    with Store(home) as store, transaction(store.connection):
-        store.connection.execute(
-            "INSERT INTO notes (time, what, detail) VALUES (?, 'restored without a mirror', ?)",
-            (now, f"at size {store.published_size()}"),
-        )
+    """Clear the restore mark without a mirror; the ledger keeps for ever that an operator did so.
+
+    Raises:
+        StoreError: ``mirror-older``: a mirror has already shown that more was published.
+    """
+    with Store(home) as store:
+        _check_not_older(store, home, store.head().size if store.head() else 0)  # type: ignore[union-attr]  # asked just before
+        with transaction(store.connection):
+            store.connection.execute(
+                "INSERT INTO notes (time, what, detail) VALUES (?, 'restored without a mirror', ?)",
+                (now, f"at size {store.published_size()}"),
+            )
     remove(home.restore_mark)
 
 
-def _take(store: Store, mirror: Mirror) -> int:
-    roster = store.roster()
-    head = store.head()
-    size = head.size if head else 0
-    policy = parse_policy(next(iter(policy_files(store.home, roster, size)))[1])
-    policy.check(mirror.checkpoint)
+def _take(store: Store, mirror: Mirror, progress: Progress) -> int:
     checkpoint = parse_checkpoint(parse_note(mirror.checkpoint).text)
-    if checkpoint.size < store.published_size():
-        raise StoreError(
-            f"the mirror has size {checkpoint.size}, this backup {store.published_size()}",
-            code="mirror-older", size=checkpoint.size, known=store.published_size(),
-        )  # fmt: skip
-    if checkpoint.size <= size:
-        _check_older(store, checkpoint.size, checkpoint.root)
-        return 0
-    with transaction(store.connection):
-        frontier = _append(store, mirror, checkpoint.size)
-        if frontier.root() != checkpoint.root:
-            raise ProofError("the mirror's tail does not continue this ledger", code="forked", size=checkpoint.size)
-        store.connection.execute(
-            "INSERT INTO heads VALUES (?, ?, ?)", (checkpoint.size, checkpoint.root, tip_time(store, checkpoint.size))
-        )
-        _keep_signatures(store, mirror.checkpoint, checkpoint.size, frontier)
-    done = store.published_size()
-    write_all(store, done, checkpoint.size)
-    write_over(store.home.public / "checkpoint", store.checkpoint_note(checkpoint.size))
-    write_files(lookup_files(store, store.index.buckets(done, checkpoint.size)), once=False)
-    with transaction(store.connection):
-        store.connection.execute(
-            "INSERT INTO published VALUES (?, ?)", (checkpoint.size, tip_time(store, checkpoint.size))
-        )
-    return checkpoint.size - size
-
-
-def _check_older(store: Store, size: int, root: bytes) -> None:
-    if size and Frontier.empty().extend(store.leaves(0, size)).root() != root:
-        raise ProofError("the mirror shows another history", code="forked", size=size)
-
-
-def _append(store: Store, mirror: Mirror, end: int) -> Frontier:
+    _check_not_older(store, store.home, checkpoint.size)
     tip = tip_of(store)
-    leaves = []
-    for data in mirror.entries(tip.size, end):
-        entry = parse_entry(data)
-        if entry.prev != tip.prev or entry.roster != tip.roster.hash:
-            raise ProofError(f"entry {tip.size} of the mirror does not follow ours", code="forked", size=tip.size)
-        reasons = judge(tip.roster, store.index, entry.envelope, index=tip.size, time=entry.time)
-        if reasons:
-            raise ProofError(f"entry {tip.size}: {'; '.join(map(str, reasons))}", code="forked", size=tip.size)
-        record = None if entry.envelope.payload_type == ROSTER_TYPE else parse_record(entry.envelope.payload)
-        roster = apply_roster(tip.roster, entry.envelope, index=tip.size) if record is None else tip.roster
-        if record is not None:
-            _bring_documents(store, mirror, record)
-        tip, leaf = insert_entry(store, tip, data, entry.envelope, record, roster, entry.time)
-        leaves.append(leaf)
-    return tip.frontier.extend(leaves)
+    before = tip.size
+    proven = _prove(store, tip, mirror, checkpoint, progress)
+    if checkpoint.size > before:
+        write_over(store.home.restore_mark, _MARK.format(checkpoint.size).encode("ascii"))
+    for end in sorted(proven.roots):
+        tip = _take_batch(store, tip, mirror, end, proven)
+        progress(end, checkpoint.size)
+    _bring_missing(store, mirror, checkpoint.size)
+    _keep_signatures(store, mirror.checkpoint, checkpoint)
+    _publish(store, checkpoint.size)
+    return max(0, checkpoint.size - before)
 
 
-def _bring_documents(store: Store, mirror: Mirror, record: Record) -> None:
-    wanted = {one["sha256"]: one["size"] for one in record.documents if not store.home.document(one["sha256"]).exists()}
-    stage(store.home, {sha256: mirror.document(sha256, size) for sha256, size in wanted.items()})
+def _check_not_older(store: Store, home: Home, size: int) -> None:
+    """Refuse a mirror of less than what was published here, or than what another mirror has begun to bring back."""
+    known = max(store.published_size(), _marked(home))
+    if size < known:
+        raise StoreError(f"the mirror has size {size}, this backup {known}", code="mirror-older", size=size, known=known)
 
 
-def _keep_signatures(store: Store, data: bytes, size: int, frontier: Frontier) -> None:
+def _marked(home: Home) -> int:
+    try:
+        found = re.search(r"up to size ([0-9]{1,15})\.", home.restore_mark.read_text("ascii"))
+    except (FileNotFoundError, UnicodeDecodeError):
+        return 0
+    return int(found[1]) if found else 0
+
+
+def _prove(store: Store, tip: Tip, mirror: Mirror, checkpoint: Checkpoint, progress: Progress) -> _Proven:
+    """Go through the mirror's tail and require that it leads from ``tip`` to the checkpoint that this log has signed."""
+    roots: dict[int, bytes] = {}
+    roster, prev, frontier = tip.roster, tip.prev, tip.frontier
+    for start in range(tip.size, checkpoint.size, BATCH):
+        end = min(start + BATCH, checkpoint.size)
+        for index, data in enumerate(mirror.entries(start, end), start):
+            entry = parse_entry(data)
+            if entry.prev != prev or entry.roster != (roster.hash if index else NO_ROSTER):
+                raise ProofError(f"entry {index} of the mirror does not follow ours", code="forked", size=index)
+            if entry.envelope.payload_type == ROSTER_TYPE:
+                roster = _after(roster, entry, index)
+            leaf = leaf_hash(data)
+            prev, frontier = leaf.hex(), frontier.extend([leaf])
+        roots[end] = frontier.root()
+        progress(start, checkpoint.size)
+    parse_policy(next(iter(policy_files(store.home, roster, checkpoint.size)))[1]).check(mirror.checkpoint)
+    if checkpoint.size <= tip.size:
+        frontier = Frontier.empty().extend(store.leaves(0, checkpoint.size))
+    if frontier.root() != checkpoint.root:
+        raise ProofError("the mirror's tail does not continue this ledger", code="forked", size=checkpoint.size)
+    return _Proven(roots, roster)
+
+
+def _after(roster: Roster, entry: Entry, index: int) -> Roster:
+    """Return the roster after one of the tail's events, which the authority must have signed."""
+    reasons = judge_roster(roster, entry.envelope, index=index)
+    if reasons:
+        raise ProofError(f"entry {index}: {'; '.join(map(str, reasons))}", code="forked", size=index)
+    return apply_roster(roster, entry.envelope, index=index)
+
+
+def _take_batch(store: Store, tip: Tip, mirror: Mirror, end: int, proven: _Proven) -> Tip:
+    """Judge and insert the entries up to ``end`` with the head that covers them, and return the state after them."""
+    read = [_read(data) for data in mirror.entries(tip.size, end)]
+    _bring(store, mirror, (record for _, _, record in read if record is not None), proven.roster)
+    with transaction(store.connection):
+        admission = Admission(store, tip, Batch(store.index))
+        for data, entry, record in read:
+            roster = admission.tip.roster
+            index, envelope = admission.tip.size, entry.envelope
+            reasons = judge(roster, admission.batch, envelope, index=index, time=entry.time, record=record)
+            if reasons:
+                raise ProofError(f"entry {index}: {'; '.join(map(str, reasons))}", code="forked", size=index)
+            after = apply_roster(roster, envelope, index=index) if record is None else roster
+            admission.insert(data, envelope, record, after, entry.time)
+        after_all = admission.write()
+        if after_all.frontier.root() != proven.roots[end]:
+            raise ProofError("the mirror gave other entries than before", code="forked", size=end)
+    return after_all
+
+
+def _read(data: bytes) -> tuple[bytes, Entry, Record | None]:
+    entry = parse_entry(data)
+    is_roster = entry.envelope.payload_type == ROSTER_TYPE
+    return data, entry, None if is_roster else parse_record(entry.envelope.payload)
+
+
+def _bring(store: Store, mirror: Mirror, records: Iterator[Record], roster: Roster) -> None:
+    """Stage the documents that these acts name; not what has been withdrawn since, which no mirror holds any more."""
+    for record in records:
+        for one in record.documents:
+            if one["sha256"] not in roster.withdrawn:
+                _bring_one(store, mirror, one["sha256"], one["size"])
+
+
+def _bring_one(store: Store, mirror: Mirror, sha256: str, size: int) -> None:
+    if not store.home.document(sha256).exists() and not store.home.staged(sha256).exists():
+        path = mirror.document(sha256, size)
+        stage(store.home, {sha256: path})
+        path.unlink(missing_ok=True)
+
+
+def _bring_missing(store: Store, mirror: Mirror, size: int) -> None:
+    """Bring back the documents of earlier acts that are not here: those of a public folder that was itself an old copy."""
+    withdrawn = store.roster(size).withdrawn
+    rows = store.connection.execute("SELECT DISTINCT sha256, size FROM documents WHERE idx < ? ORDER BY 1", (size,))
+    for sha256, length in rows.fetchall():
+        if sha256 not in withdrawn:
+            _bring_one(store, mirror, sha256, length)
+
+
+def _keep_signatures(store: Store, data: bytes, checkpoint: Checkpoint) -> None:
+    """Keep the mirror's signatures by this log's own keys, unless the head of this size has its signatures already."""
+    if store.signature_lines(checkpoint.size):
+        return
     note = parse_note(data)
-    for signature in note.signatures:
-        if signature.name == store.home.origin:
-            line = format_note(Note(note.text, (signature,)))[len(note.text) + 1 :]
-            store.connection.execute("INSERT INTO signatures VALUES (?, ?, ?)", (size, signature.key_id.hex(), line))
-    store.connection.execute("INSERT INTO frontiers VALUES (?, ?)", (size, frontier.to_bytes()))
+    frontier = Frontier.empty().extend(store.leaves(0, checkpoint.size))
+    with transaction(store.connection):
+        if store.head_at(checkpoint.size) is None:
+            time = _time(store, checkpoint.size)
+            store.connection.execute("INSERT INTO heads VALUES (?, ?, ?)", (checkpoint.size, checkpoint.root, time))
+        for signature in note.signatures:
+            if signature.name == store.home.origin:
+                line = format_note(Note(note.text, (signature,)))[len(note.text) + 1 :]
+                row = (checkpoint.size, signature.key_id.hex(), line)
+                store.connection.execute("INSERT INTO signatures VALUES (?, ?, ?)", row)
+        store.connection.execute("INSERT INTO frontiers VALUES (?, ?)", (checkpoint.size, frontier.to_bytes()))
 
 
-def tip_time(store: Store, size: int) -> str:
+def _publish(store: Store, size: int) -> None:
+    """Write the files of what came back, the checkpoint last but for the look-ups, as the outbox does."""
+    public, done = store.home.public, store.published_size()
+    if size <= done:
+        return
+    for start in range(done - done % _STEP, size, _STEP):
+        first, last = max(done, start), min(start + _STEP, size)
+        write_all(store, first, last)
+        for folder in outgrown(public, first, last):
+            remove(folder)
+    write_over(public / "checkpoint", store.checkpoint_note(size))
+    buckets = store.index.buckets(done, size)
+    for at in range(0, len(buckets), _BUCKETS):
+        write_files(lookup_files(store, buckets[at : at + _BUCKETS]), once=False)
+    with transaction(store.connection):
+        store.connection.execute("INSERT INTO published VALUES (?, ?)", (size, _time(store, size)))
+
+
+def _time(store: Store, size: int) -> str:
     """Return the time of the last of ``size`` entries."""
-    entry: Entry = parse_entry(store.entry(size - 1))
-    return entry.time
+    return parse_entry(store.entry(size - 1)).time

@@ -97,7 +97,10 @@ def open_checked(path: Path, version: int, *, read_only: bool = False) -> Any:
     except driver().Error as error:
         raise StoreError(f"{path}: {error}", code="database", path=str(path), problem=str(error)) from None
     if found != version:
-        raise StoreError(f"{path} has version {found}", code="store-version", path=str(path), found=found, known=version)
+        connection.close()
+        code = "store-older" if 0 < found < version else "store-version"
+        values = {"path": str(path), "home": str(path.parent), "found": found, "known": version}
+        raise StoreError(f"{path} has version {found}", code=code, **values)
     return connection
 
 

@@ -142,12 +142,12 @@ def test_flipped_bits_are_not_signed(town: Town) -> None:
     act = town.act(b"bit")
     from ledger.publisher.sequencer import Sequencer
     from ledger.publisher.signing import open_log_keys
-    from ledger.records.examined import examine
+    from ledger.index.examined import examine
 
     sequencer = Sequencer(town.home, open_log_keys(town.home, no_passphrase))
     documents.stage(town.home, dict(act.documents))
     sequencer.inbox.submit([act.envelope])
-    sequencer._commit([examine(one.envelope, {}) for one in sequencer.inbox.pending(10)])
+    sequencer._commit(iter([examine(one.envelope, {}) for one in sequencer.inbox.pending(10)]))
     connection = sequencer.store.connection
     connection.execute("DROP TRIGGER entries_no_update")
     connection.execute("UPDATE entries SET data = CAST(replace(CAST(data AS TEXT), 'Z', 'Y') AS BLOB) WHERE idx = 2")
@@ -266,34 +266,6 @@ def test_accepting_a_loss_is_kept_for_ever(town: Town, tmp_path: Path) -> None:
         assert store.notes() == [("2026-11-23T00:00:00Z", "restored without a mirror", "at size 2")]
 
 
-def test_backups_hold_no_keys_and_grow(town: Town, tmp_path: Path) -> None:
-    """No private key is in a backup, not even one that lies in the folder; a second run adds what is new."""
-    back_up(town.home, tmp_path / "backup")
-    town.published(b"more")
-    assert back_up(town.home, tmp_path / "backup") == (3, [])
-    for path in (tmp_path / "backup").rglob("*"):
-        assert path.is_dir() or b"PRIVATE KEY" not in path.read_bytes()
-    assert check_backup(tmp_path / "backup") == []
-
-
-def test_a_damaged_backup_is_noticed(town: Town, tmp_path: Path) -> None:
-    """--check finds a changed document."""
-    town.published(b"%PDF whole")
-    back_up(town.home, tmp_path / "backup")
-    next((tmp_path / "backup" / "documents").glob("??/*")).write_bytes(b"%PDF holed")
-    assert [one.code for one in check_backup(tmp_path / "backup")] == ["document-differs"]
-
-
-def test_a_backup_of_another_ledger_is_not_overwritten(town: Town, tmp_path: Path) -> None:
-    """A target that holds another founding's backup is refused."""
-    (tmp_path / "other").mkdir()
-    other = Town(tmp_path / "other")
-    back_up(other.home, tmp_path / "backup")
-    with pytest.raises(StoreError) as error:
-        back_up(town.home, tmp_path / "backup")
-    assert error.value.code == "not-our-home"
-
-
 def test_rebuild_makes_the_same_files(town: Town) -> None:
     """Without tiles and look-ups, rebuild writes them again byte by byte, and fsck agrees."""
     for n in range(5):
@@ -382,34 +354,6 @@ def _damage_entry(town: Town, index: int) -> None:
         data = bytearray(store.entry(index))
         data[40] ^= 1
         store.connection.execute("UPDATE entries SET data = ? WHERE idx = ?", (bytes(data), index))
-
-
-@pytest.mark.parametrize("check", [False, True])
-def test_a_damaged_source_does_not_replace_the_last_backup(town: Town, tmp_path: Path, check: bool) -> None:
-    """A nightly backup of a damaged database fails, says so, and leaves the sound one as it was."""
-    back_up(town.home, tmp_path / "backup", check=True)
-    kept = (tmp_path / "backup" / "ledger.db").read_bytes()
-    _damage_entry(town, 1)
-    with pytest.raises(StoreError) as error:
-        back_up(town.home, tmp_path / "backup", check=check)
-    assert error.value.code == "backup-damaged"
-    assert (tmp_path / "backup" / "ledger.db").read_bytes() == kept
-    assert not (tmp_path / "backup" / "ledger.db.new").exists()
-    assert check_backup(tmp_path / "backup") == []
-
-
-def test_a_backup_that_fails_its_trial_is_dropped(town: Town, tmp_path: Path) -> None:
-    """With --check a fault of any kind keeps the last backup in its place; the one before it is kept as well."""
-    back_up(town.home, tmp_path / "backup")
-    town.published(b"%PDF whole")
-    assert back_up(town.home, tmp_path / "backup", check=True) == (3, [])
-    assert (tmp_path / "backup" / "ledger.db.previous").exists()
-    kept = (tmp_path / "backup" / "ledger.db").read_bytes()
-    next((tmp_path / "backup" / "documents").glob("??/*")).write_bytes(b"%PDF holed")
-    town.published(b"another")
-    size, faults = back_up(town.home, tmp_path / "backup", check=True)
-    assert (size, [one.code for one in faults]) == (4, ["document-differs"])
-    assert (tmp_path / "backup" / "ledger.db").read_bytes() == kept
 
 
 def test_a_damaged_roster_entry_is_named(town: Town) -> None:

@@ -30,7 +30,7 @@ def turn_back(home: Home) -> Path:
     made.execute("BEGIN")
     for table in KEPT:
         names = ", ".join(row[1] for row in made.execute(f"PRAGMA table_info({table})"))
-        made.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM today.{table} ORDER BY 1")
+        made.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM today.{table} ORDER BY rowid")
     for index, data in made.execute("SELECT idx, data FROM main.entries ORDER BY idx").fetchall():
         entry = parse_entry(bytes(data))
         if entry.envelope.payload_type == RECORD_TYPE:
