@@ -1,6 +1,6 @@
 """Work on all cores: spawned child processes that map a function over chunks, in order, over pipes.
 
-    with Workers("ledger.records.examined:examine_chunk", context) as workers:
+    with Workers("ledger.index.examined:examine_chunk", context) as workers:
         for result in workers.map(tasks): ...
 
 ``function(context, task)`` is named by its module, so that a child imports nothing else and holds nothing of its parent:
@@ -29,7 +29,7 @@ from ledger.supervise import end_with_parent
 
 __all__ = ["AHEAD", "Workers", "cores"]
 
-AHEAD = 3
+AHEAD = 6
 _PIPE = 1 << 20
 _SIZE = 8
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ledger.index.index import Index
-from ledger.index.rows import Rows, key_of, keys_of
-from ledger.records.numbers import folded_hash
+from ledger.index.rows import Rows, keys_of
+from ledger.records.numbers import fold_number
 from ledger.records.record import Record
 from ledger.records.replay import Act, NumberKey, act_of
 
@@ -19,21 +19,37 @@ class Batch:
     What was not asked for beforehand is asked of the index, so a batch answers as the index would, only faster.
     """
 
-    def __init__(self, index: Index, records: Iterable[Record] = ()) -> None:
-        """``records`` are those that are going to be judged: their keys are looked up now, all together."""
+    def __init__(self, index: Index, records: Sequence[Record] = ()) -> None:
+        """``records`` are those that are going to be judged, where they are known already; see ``expect``."""
         self.index, self.rows = index, Rows()
-        keys = [key for record in records for key in keys_of(record)]
-        self._asked = set(keys)
-        self._known = index.known(keys) if keys else set()
         self._by_ref: dict[str, tuple[Record, Act]] = {}
         self._by_id: dict[str, Act] = {}
-        self._ids: set[str] = set()
         self._by_number: dict[NumberKey, list[Act]] = {}
+        self._ids: set[str] = set()
+        self._new: set[str] = set()  # ids, references and folded numbers of which the index knows nothing
+        self._keys: dict[str, Sequence[int]] = {}
+        if records:
+            self.expect(records)
+
+    def expect(self, records: Sequence[Record], keys: Sequence[Sequence[int]] | None = None) -> None:
+        """Look up now, all together, what judging ``records`` is going to ask for; ``keys`` are ``keys_of`` each."""
+        found = keys or [keys_of(record) for record in records]
+        self._keys = {record.id: some for record, some in zip(records, found, strict=True)}
+        known = self.index.known([key for keys in self._keys.values() for key in keys])
+        for record in records:
+            of_id, of_ref, *others = self._keys[record.id]
+            number = record.data["number"]
+            if of_id not in known:
+                self._new.add(record.id)
+            if of_ref not in known:
+                self._new.add(record.ref)
+            if number is not None and others[0] not in known:
+                self._new.add(fold_number(number))
 
     def add(self, record: Record, *, index: int, time: str) -> Act:
         """Add the act at ``index``; it is written by ``write``."""
         act = act_of(record, index=index, time=time)
-        self.rows.add(record, act)
+        self.rows.add(record, act, self._keys.get(act.id) or keys_of(record))
         self._by_ref[act.ref], self._by_id[act.id] = (record, act), act
         if act.number is not None:
             self._by_number.setdefault(act.number_key, []).append(act)  # type: ignore[arg-type]  # there is a number
@@ -54,15 +70,14 @@ class Batch:
 
     def may_know(self, entry_id: str) -> bool:
         """Tell whether an entry of this id may be in the index; False is certain."""
-        key = key_of("id", entry_id)
-        return key not in self._asked or key in self._known
+        return entry_id not in self._new
 
     def by_ref(self, ref: str) -> Act | None:
         """Return the act that carries ``ref``."""
         here = self._by_ref.get(ref)
         if here is not None:
             return here[1]
-        return None if self._absent("ref", ref) else self.index.by_ref(ref)
+        return None if ref in self._new else self.index.by_ref(ref)
 
     def by_id(self, act_id: str) -> Act | None:
         """Return the act of that id."""
@@ -72,13 +87,9 @@ class Batch:
     def by_number(self, key: NumberKey) -> Sequence[Act]:
         """Return the acts under one number key, oldest first."""
         here = self._by_number.get(key, [])
-        return here if self._absent("number", folded_hash(key[2])) else [*self.index.by_number(key), *here]
+        return here if key[2] in self._new else [*self.index.by_number(key), *here]
 
     def relating_to(self, ref: str) -> Sequence[tuple[str, Act]]:
         """Return (relation type, act) of each act that names ``ref``, oldest first."""
         here = [(kind, act) for _, act in self._by_ref.values() for kind, target in sorted(act.relations) if target == ref]
         return [*self.index.relating_to(ref), *here]
-
-    def _absent(self, kind: str, value: str) -> bool:
-        key = key_of(kind, value)
-        return key in self._asked and key not in self._known

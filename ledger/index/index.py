@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ledger.index.rows import Rows, key_of, range_of
+from ledger.index.rows import Rows, key_of, keys_of, range_of
 from ledger.records.numbers import fold_number, folded_hash, number_hash
 from ledger.records.record import Record
 from ledger.records.replay import Act, Acts, NumberKey, act_of
@@ -56,7 +56,7 @@ class Index:
     def add(self, record: Record, *, index: int, time: str) -> Act:
         """Add the act at ``index``."""
         act, rows = act_of(record, index=index, time=time), Rows()
-        rows.add(record, act)
+        rows.add(record, act, keys_of(record))
         rows.write(self.connection)
         return act
 
@@ -178,7 +178,7 @@ class Index:
         """Return those of ``keys`` that some entry carries."""
         one = "SELECT key FROM {} WHERE key IN (SELECT value FROM json_each(?1))"
         query = f"{one.format('keys')} UNION {one.format('keys_new')}"
-        return {key for (key,) in self.connection.execute(query, (json.dumps(keys),))}
+        return {key for (key,) in self.connection.execute(query, (f"[{','.join(map(str, keys))}]",))}
 
     def _under(self, kind: str, value: str, where: str, *values: object) -> list[Act]:
         """Return the acts to which a key leads and of which ``where`` is true, oldest first."""

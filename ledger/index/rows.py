@@ -10,6 +10,7 @@ what it leads to is compared whole.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ledger.records.numbers import fold_number, folded_hash
@@ -102,20 +103,14 @@ class Rows:
         self.keys: list[tuple[int, int]] = []
         self.last = -1
 
-    def add(self, record: Record, act: Act) -> None:
-        """Add what an act, at its place, becomes."""
-        data, index, folded = record.data, act.index, None
-        keys = {key_of("id", act.id), key_of("ref", act.ref)}
-        if act.number is not None:
-            folded = fold_number(act.number)
-            keys.add(key_of("number", folded_hash(folded)))
-        for one in data["documents"]:
-            if "sha256" in one:
-                self.documents.append((index, one["sha256"], one["size"]))
-                keys.add(key_of("sha256", one["sha256"]))
-        relations, body = " ".join([f"{kind}={target}" for kind, target in act.relations]), str(record.payload, "utf-8")
+    def add(self, record: Record, act: Act, keys: Sequence[int]) -> None:
+        """Add what an act, at its place, becomes; ``keys`` are ``keys_of`` the record."""
+        data, index = record.data, act.index
+        folded = None if act.number is None else fold_number(act.number)
+        self.documents += [(index, one["sha256"], one["size"]) for one in data["documents"] if "sha256" in one]
         self.relations += [(index, kind, target) for kind, target in act.relations]
-        self.keys += [(key, index) for key in keys]
+        self.keys += [(key, index) for key in dict.fromkeys(keys)]
+        relations, body = " ".join([f"{kind}={target}" for kind, target in act.relations]), str(record.payload, "utf-8")
         self.acts.append(
             (index, act.time, act.id, act.ref, act.kind, act.form, act.office, act.number, folded, act.signed_on[:4], act.title,
              act.signed_on, " ".join(act.signers), relations, data.get("series"), data.get("serial"), body)

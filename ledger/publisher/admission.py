@@ -7,16 +7,17 @@ before (``records.examined``), on all cores where many wait.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from ledger.errors import Reason, StoreError
 from ledger.index import Batch
+from ledger.index.examined import Examined, examine, examined_of
 from ledger.publisher.documents import judge_documents
 from ledger.publisher.store import Head, Store
 from ledger.records.entry import NO_ROSTER, entry_around, first_prev, format_time, parse_time
 from ledger.records.envelope import Envelope, dump_envelope
-from ledger.records.examined import Examined, examine, examined_of
 from ledger.records.record import Record
 from ledger.records.replay import judge
 from ledger.records.roster import Roster, apply_roster
@@ -108,8 +109,10 @@ class Admission:
         return self.batch.may_know(entry_id) and self.store.index_of(entry_id) is not None
 
 
-def commit(store: Store, tip: Tip, submissions: Sequence[Examined], now: int) -> tuple[Tip, list[Sequence[Reason]]]:
+def commit(store: Store, tip: Tip, submissions: Iterator[Examined], now: int) -> tuple[Tip, list[Sequence[Reason]]]:
     """Judge and commit ``submissions`` after ``tip``; return the state after them and the reasons against each.
+
+    They are taken as they come, so that others may be examined meanwhile.
 
     Raises:
         StoreError: ``two-sequencers``, or the database refuses; nothing was kept, or it is not known.
@@ -119,8 +122,11 @@ def commit(store: Store, tip: Tip, submissions: Sequence[Examined], now: int) ->
         if (head.size if head else 0) != tip.size:
             raise StoreError("another process has committed", code="two-sequencers", size=tip.size)
         time = format_time(max(now, parse_time(tip.time) if tip.size else 0))
-        admission = Admission(store, tip, Batch(store.index, [one.record for one in submissions if one.record is not None]))
-        reasons = [admission.admit(one, time) for one in submissions]
+        admission, reasons = Admission(store, tip, Batch(store.index)), list[Sequence[Reason]]()
+        while some := list(islice(submissions, _CHUNK)):
+            sound = [(one.record, one.keys) for one in some if one.record is not None]
+            admission.batch.expect([record for record, _ in sound], [keys for _, keys in sound])
+            reasons += [admission.admit(one, time) for one in some]
         return admission.write(), reasons
 
 
@@ -132,7 +138,7 @@ def examine_all(envelopes: Sequence[bytes], roster: Roster) -> Generator[Examine
         return
     raw = {keyid: one.key.raw for keyid, one in roster.enrolments.items()}
     chunks = [envelopes[at : at + _CHUNK] for at in range(0, len(envelopes), _CHUNK)]
-    with Workers("ledger.records.examined:examine_chunk", raw) as workers:
+    with Workers("ledger.index.examined:examine_chunk", raw) as workers:
         for chunk, found in zip(chunks, workers.map(chunks), strict=True):
             yield from (examined_of(data, plain) for data, plain in zip(chunk, found, strict=True))
 

@@ -44,8 +44,9 @@ class Inbox:
         """Keep ``envelopes`` durably, in order, and return their row numbers."""
         rows = [(one.id, int(now if now is not None else time.time()), dump_envelope(one)) for one in envelopes]
         with transaction(self.connection):
-            insert = "INSERT INTO submissions (id, time, envelope) VALUES (?, ?, ?)"
-            return [self.connection.execute(insert, row).lastrowid for row in rows]
+            self.connection.executemany("INSERT INTO submissions (id, time, envelope) VALUES (?, ?, ?)", rows)
+            last = self.connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'submissions'").fetchone()
+        return list(range(last[0] - len(rows) + 1, last[0] + 1)) if rows else []
 
     def pending(self, limit: int) -> list[Pending]:
         """Return the oldest waiting submissions."""
@@ -93,6 +94,8 @@ class Inbox:
 
 
 def _dump(reasons: Sequence[Reason]) -> str:
+    if not reasons:
+        return "[]"
     kept = [{"code": one.code, "path": one.path, "values": one.values, "unknown": one.unknown} for one in reasons]
     return json.dumps(kept, default=str)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ledger.durable import check_free_space
 from ledger.errors import LedgerError, Reason
+from ledger.index.examined import Examined
 from ledger.keyfile import LogKeys
 from ledger.publisher.admission import commit, examine_all, tip_of
 from ledger.publisher.catalogue import keep_catalogue
@@ -21,14 +22,13 @@ from ledger.publisher.outbox import check_no_rollback, flush
 from ledger.publisher.store import Store
 from ledger.records.entry import format_time
 from ledger.records.envelope import load_envelope
-from ledger.records.examined import Examined
 from ledger.records.record import parse_record
 from ledger.sqlite import transaction
 
 __all__ = ["BATCH", "Sequencer", "run"]
 
 BATCH = 20_000
-TOGETHER = 4_000
+TOGETHER = 2_000
 ABANDONED = 24 * 3600
 SWEEP_EVERY = 3600
 FEED_EVERY = 2.0
@@ -77,7 +77,7 @@ class Sequencer:
 
     def _publish(self, group: Sequence[Pending], examined: Iterator[Examined]) -> None:
         check_free_space(self.home.path)
-        reasons = self._commit(list(islice(examined, len(group))))
+        reasons = self._commit(islice(examined, len(group)))
         if not all(reasons):
             flush(self.home, self.keys, self.clock.now())
         self.inbox.settle([(one.n, found) for one, found in zip(group, reasons, strict=True)])
@@ -102,7 +102,7 @@ class Sequencer:
                 "INSERT INTO notes (time, what, detail) VALUES (?, ?, ?)", (format_time(int(self.clock.wall())), what, detail)
             )
 
-    def _commit(self, submissions: Sequence[Examined]) -> list[Sequence[Reason]]:
+    def _commit(self, submissions: Iterator[Examined]) -> list[Sequence[Reason]]:
         self.tip, reasons = commit(self.store, self.tip, submissions, self.clock.now())
         return reasons
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -42,7 +41,8 @@ def parse(data: bytes, *, limit: int) -> Json:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise FormatError(f"not JSON: {error}", code="not-json") from None
-    if dump(value) != data:
+    _check(value, visible=_is_plain(data))
+    if orjson.dumps(value, option=orjson.OPT_SORT_KEYS) != data:
         raise FormatError("not the canonical form (RFC 8785) of its content", code="not-canonical")
     return value
 
@@ -53,8 +53,7 @@ def dump(value: Json) -> bytes:
     Raises:
         FormatError: it holds something that has no canonical form here.
     """
-    for part, depth in _walk(value):
-        _check_part(part, depth)
+    _check(value)
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
@@ -82,32 +81,49 @@ def _forbidden() -> re.Pattern[str]:
     return re.compile(f"[^{ranges}]")
 
 
-def _walk(value: Json) -> Iterator[tuple[Json, int]]:
-    """Yield every value with its depth, and every key as a ``Key``."""
-    stack = [(value, 1)]
-    while stack:
-        part, depth = stack.pop()
-        yield part, depth
+def _is_plain(data: bytes) -> bool:
+    """Tell whether every string in JSON ``data`` is visible ASCII: nothing escaped, no DEL, no byte above."""
+    return data.isascii() and b"\\" not in data and b"\x7f" not in data
+
+
+def _check(value: Json, *, visible: bool = False) -> None:
+    """Check every value, level by level; ``visible``: strings are known to be visible ASCII.
+
+    Raises:
+        FormatError: something has no canonical form here.
+    """
+    level, depth = [value], 1
+    while level:
         if depth > MAX_DEPTH:
             raise FormatError(f"nested deeper than {MAX_DEPTH}", code="too-deep", limit=MAX_DEPTH)
-        if type(part) is dict:
-            stack.extend((inner, depth + 1) for inner in part.values())
-        elif type(part) is list:
-            stack.extend((inner, depth + 1) for inner in part)
+        below: list[Json] = []
+        for part in level:
+            kind = type(part)
+            if kind is dict:
+                for key in part:
+                    _check_key(key)
+                below += part.values()
+            elif kind is list:
+                below += part
+            elif kind is not str or not visible:
+                _check_part(part)
+        level, depth = below, depth + 1
 
 
-def _check_part(part: Json, depth: int) -> None:
+@functools.lru_cache(maxsize=4096)  # the same few keys come again and again
+def _check_key(key: Any) -> None:
+    if type(key) is not str or not _KEY.fullmatch(key):
+        raise FormatError(f"key {key!r} is not short ASCII", code="bad-key", key=str(key)[:80])
+
+
+def _check_part(part: Json) -> None:
     kind = type(part)
     if kind is str:
         check_text(part)
     elif kind is int:
         if not 0 <= part <= MAX_INTEGER:
             raise FormatError(f"integer {part} is outside 0 … 2^53-1", code="bad-integer", value=part)
-    elif kind is dict:
-        for key in part:
-            if type(key) is not str or not _KEY.fullmatch(key):
-                raise FormatError(f"key {key!r} is not short ASCII", code="bad-key", key=str(key)[:80])
     elif kind is float:
         raise FormatError(f"{part!r}: numbers with a point or exponent are not allowed", code="float", value=part)
-    elif part is not None and kind is not bool and kind is not list:
+    elif part is not None and kind is not bool:
         raise FormatError(f"{kind.__name__} has no place in JSON", code="not-json")

@@ -14,6 +14,7 @@ from ledger.keys import PublicKey
 from ledger.records.kinds import KINDS
 from ledger.records.numbers import pattern_is_known
 from ledger.records.shapes import (
+    AnyShape,
     Shape,
     choice,
     date,
@@ -47,7 +48,7 @@ _KEYS = listing(spki, least=1, most=16)
 _VKEYS = listing(text(2400), least=2, most=2)
 
 
-def _event(required: dict[str, Shape], optional: dict[str, Shape] | None = None) -> Shape:
+def _event(required: dict[str, AnyShape], optional: dict[str, AnyShape] | None = None) -> Shape:
     return mapping({"event": _EVENT, **required}, optional)
 
 
@@ -100,7 +101,7 @@ EVENTS: dict[str, Shape] = {
     "log_key": _event({"vkeys": _VKEYS, "from_size": integer(1), "overlap_until_size": integer(1)}),
 }
 
-_PAYLOAD: dict[str, Shape] = {"v": integer(1, 1), "n": integer(), "prev_roster": digest}
+_PAYLOAD: dict[str, AnyShape] = {"v": integer(1, 1), "n": integer(), "prev_roster": digest}
 
 
 def check_payload(data: Any) -> Iterator[Reason]:

@@ -185,7 +185,7 @@ def _file_name(value: Any, path: str) -> Iterator[Reason]:
     yield from list(_PLAIN_NAME(value, path)) or _NAME_TEXT(value, path)
 
 
-def _object(value: Any, path: str) -> Iterator[Reason]:
+def _is_object(value: Any, path: str) -> Iterator[Reason]:
     if type(value) is not dict:
         yield Reason("not-an-object", path)
 
@@ -194,6 +194,9 @@ _EXTRA_TEXT = person_text(4000)
 _NAME_TEXT = person_text(200)
 _LINE = person_text(300)
 _PLAIN_NAME = pattern(r"(?!\.{1,2}$)[^/\\]{1,200}", "bad-file-name")
+_NAME = Shape(_file_name, lambda value: _PLAIN_NAME.fits(value) and _NAME_TEXT.fits(value))
+_REF = Shape(_ref, is_ref)
+_OBJECT = Shape(_is_object, lambda value: type(value) is dict)
 _DOCUMENT: Shape = either(
     "withheld",
     mapping(
@@ -204,7 +207,7 @@ _DOCUMENT: Shape = either(
             "sha256": digest,
             "size": integer(0, MAX_DOCUMENT),
             "media_type": media_type,
-            "name": _file_name,
+            "name": _NAME,
             "role": choice(*ROLES),
         }
     ),
@@ -222,7 +225,7 @@ _OUTSIDE = mapping(
 _RELATION: Shape = either(
     "outside",
     mapping({"type": choice(*RELATIONS), "outside": _OUTSIDE}, {"reason": person_text(1000)}),
-    mapping({"type": choice(*RELATIONS), "ref": _ref}, {"reason": person_text(1000)}),
+    mapping({"type": choice(*RELATIONS), "ref": _REF}, {"reason": person_text(1000)}),
 )
 _SIGNATORY = mapping({"position": _LINE, "capacity": choice(*CAPACITIES)}, {"name": _LINE, "basis": _LINE})
 _RECORD = mapping(
@@ -231,7 +234,7 @@ _RECORD = mapping(
         "founding": digest,
         "kind": choice(*KINDS),
         "form": identifier,
-        "ref": _ref,
+        "ref": _REF,
         "office": identifier,
         "number": nullable(person_text(200)),
         "title": person_text(1000),
@@ -241,8 +244,8 @@ _RECORD = mapping(
         "signers": listing(digest, least=1, most=16),
         "documents": listing(_DOCUMENT),
         "relations": listing(_RELATION),
-        "fields": _object,
-        "extra": _extra,
+        "fields": _OBJECT,
+        "extra": Shape(_extra, lambda value: value == {} or not any(_extra(value, ""))),
     },
     {
         "unnumbered_reason": _LINE,

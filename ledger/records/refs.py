@@ -9,6 +9,7 @@ guessed from another, and two clerks do not meet.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 
@@ -17,7 +18,8 @@ from ledger.errors import FormatError
 __all__ = ["SYMBOLS", "draw_ref", "format_ref", "is_ref", "parse_ref"]
 
 SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_LENGTH = 11
+_SPELLED = re.compile("[0-9A-HJKMNP-TV-Z]{11}")
+_BASE_32 = str.maketrans("ABCDEFGHJKMNPQRSTVWXYZ", "abcdefghijklmnopqrstuv")  # as int() reads base 32
 _READ_AS = str.maketrans({"I": "1", "L": "1", "O": "0", "-": None, " ": None})
 
 
@@ -32,12 +34,9 @@ def draw_ref(random_bits: Callable[[int], int] = secrets.randbits) -> str:
 
 def is_ref(text: object) -> bool:
     """Tell whether ``text`` is a reference exactly as stored, its check symbol included."""
-    if type(text) is not str or len(text) != _LENGTH or any(symbol not in SYMBOLS for symbol in text):
+    if type(text) is not str or not _SPELLED.fullmatch(text):
         return False
-    value = 0
-    for symbol in text[:-1]:
-        value = value << 5 | SYMBOLS.index(symbol)
-    return value % 37 == SYMBOLS.index(text[-1])
+    return int(text[:-1].translate(_BASE_32), 32) % 37 == SYMBOLS.index(text[-1])
 
 
 def parse_ref(typed: str) -> str:

@@ -1,20 +1,24 @@
 """Small shapes from which the tables of records and roster events are built; each finds every fault, not the first only.
 
-A *shape* is a function from a JSON value and its path to the reasons against it. Shapes read values that
-``canonical.parse`` has already accepted, so strings are NFC and visible, and integers are in range.
+A *shape* is called with a JSON value and its path and returns the reasons against it. Nearly every value fits, so a shape
+first asks ``fits``, which only tells whether there are none, and looks for reasons where that says no. Any function from
+value and path to reasons may stand for a shape. Shapes read values that ``canonical.parse`` has already accepted, so
+strings are NFC and visible, and integers are in range.
 """
 
 from __future__ import annotations
 
 import binascii
 import datetime
+import functools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ledger.errors import Reason
 
 __all__ = [
+    "AnyShape",
     "Shape",
     "choice",
     "currency",
@@ -36,7 +40,29 @@ __all__ = [
     "timestamp",
 ]
 
-Shape = Callable[[Any, str], Iterator[Reason]]
+Fits = Callable[[Any], bool]
+Faults = Callable[[Any, str], Iterable[Reason]]
+
+
+class Shape:
+    """``fits`` tells whether ``faults`` would find nothing; the two must agree (a test holds them against each other)."""
+
+    __slots__ = ("faults", "fits")
+
+    def __init__(self, faults: Faults, fits: Fits | None = None) -> None:
+        self.faults = faults
+        self.fits: Fits = fits or (lambda value: not any(True for _ in faults(value, "")))
+
+    def __call__(self, value: Any, path: str) -> Iterable[Reason]:
+        """Return every reason against ``value``."""
+        return () if self.fits(value) else self.faults(value, path)
+
+
+AnyShape = Shape | Faults
+
+
+def _fits(shape: AnyShape) -> Fits:
+    return shape.fits if isinstance(shape, Shape) else Shape(shape).fits
 
 _DATE = re.compile(r"([12][0-9]{3})-([01][0-9])-([0-3][0-9])", re.ASCII)
 _TIME = re.compile(r"([12][0-9]{3}-[01][0-9]-[0-3][0-9])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z", re.ASCII)
@@ -55,7 +81,10 @@ def text(limit: int = 500) -> Shape:
         elif len(value) > limit:
             yield Reason("text-too-long", path, {"length": len(value), "limit": limit})
 
-    return check
+    def fits(value: Any) -> bool:
+        return type(value) is str and 0 < len(value) <= limit and value == value.strip()
+
+    return Shape(check, fits)
 
 
 def person_text(limit: int = 500) -> Shape:
@@ -67,7 +96,10 @@ def person_text(limit: int = 500) -> Shape:
         if type(value) is str and _SIXTEEN_DIGITS.search(value):
             yield Reason("citizen-number", path)
 
-    return check
+    def fits(value: Any) -> bool:
+        return plain.fits(value) and (len(value) < 16 or not _SIXTEEN_DIGITS.search(value))
+
+    return Shape(check, fits)
 
 
 def pattern(expression: str, code: str) -> Shape:
@@ -78,7 +110,8 @@ def pattern(expression: str, code: str) -> Shape:
         if type(value) is not str or not compiled.fullmatch(value):
             yield Reason(code, path, {"value": _shown(value)})
 
-    return check
+    matches = compiled.fullmatch
+    return Shape(check, lambda value: type(value) is str and matches(value) is not None)
 
 
 def choice(*names: str) -> Shape:
@@ -89,7 +122,7 @@ def choice(*names: str) -> Shape:
             allowed = ", ".join(names)
             yield Reason("not-a-choice", path, {"value": _shown(value), "allowed": allowed}, unknown=type(value) is str)
 
-    return check
+    return Shape(check, lambda value: type(value) is str and value in names)
 
 
 def integer(low: int = 0, high: int = 2**53 - 1) -> Shape:
@@ -99,22 +132,28 @@ def integer(low: int = 0, high: int = 2**53 - 1) -> Shape:
         if type(value) is not int or not low <= value <= high:
             yield Reason("bad-number", path, {"value": _shown(value), "low": low, "high": high})
 
-    return check
+    return Shape(check, lambda value: type(value) is int and low <= value <= high)
 
 
-def date(value: Any, path: str) -> Iterator[Reason]:
+def _date(value: Any, path: str) -> Iterator[Reason]:
     """A calendar date ``YYYY-MM-DD`` (1000 … 2999)."""
     if type(value) is not str or date_of(value) is None:
         yield Reason("bad-date", path, {"value": _shown(value)})
 
 
-def timestamp(value: Any, path: str) -> Iterator[Reason]:
+def _timestamp(value: Any, path: str) -> Iterator[Reason]:
     """A UTC time ``YYYY-MM-DDTHH:MM:SSZ``."""
-    found = _TIME.fullmatch(value) if type(value) is str else None
-    if not found or date_of(found.group(1)) is None:
+    if type(value) is not str or not _is_time(value):
         yield Reason("bad-time", path, {"value": _shown(value)})
 
 
+@functools.lru_cache(maxsize=1024)
+def _is_time(value: str) -> bool:
+    found = _TIME.fullmatch(value)
+    return found is not None and date_of(found.group(1)) is not None
+
+
+@functools.lru_cache(maxsize=4096)
 def date_of(value: str) -> datetime.date | None:
     """Return the date that ``value`` spells in exact ASCII, or None."""
     found = _DATE.fullmatch(value)
@@ -138,7 +177,7 @@ def spki(value: Any, path: str) -> Iterator[Reason]:
         yield Reason("bad-key", path, unknown=other_algorithm)
 
 
-def listing(item: Shape, *, least: int = 0, most: int = 64) -> Shape:
+def listing(item: AnyShape, *, least: int = 0, most: int = 64) -> Shape:
     """A list of ``least … most`` values of one shape."""
 
     def check(value: Any, path: str) -> Iterator[Reason]:
@@ -150,10 +189,15 @@ def listing(item: Shape, *, least: int = 0, most: int = 64) -> Shape:
             for position, part in enumerate(value):
                 yield from item(part, f"{path}[{position}]")
 
-    return check
+    one = _fits(item)
+
+    def fits(value: Any) -> bool:
+        return type(value) is list and least <= len(value) <= most and all(map(one, value))
+
+    return Shape(check, fits)
 
 
-def mapping(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None = None) -> Shape:
+def mapping(required: Mapping[str, AnyShape], optional: Mapping[str, AnyShape] | None = None) -> Shape:
     """An object with all ``required`` and any ``optional`` keys; an unknown key may be a later version's."""
     known = {**required, **(optional or {})}
 
@@ -170,26 +214,39 @@ def mapping(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None 
             else:
                 yield Reason("unknown-key", join(path, key), unknown=True)
 
-    return check
+    parts, needed = {key: _fits(shape) for key, shape in known.items()}, required.keys()
+
+    def fits(value: Any) -> bool:
+        if type(value) is not dict or not needed <= value.keys():
+            return False
+        for key, part in value.items():
+            one = parts.get(key)
+            if one is None or not one(part):
+                return False
+        return True
+
+    return Shape(check, fits)
 
 
-def either(key: str, with_key: Shape, without: Shape) -> Shape:
+def either(key: str, with_key: AnyShape, without: AnyShape) -> Shape:
     """One shape for objects that carry ``key``, another for those that do not."""
 
     def check(value: Any, path: str) -> Iterator[Reason]:
         yield from (with_key if type(value) is dict and key in value else without)(value, path)
 
-    return check
+    one, other = _fits(with_key), _fits(without)
+    return Shape(check, lambda value: (one if type(value) is dict and key in value else other)(value))
 
 
-def nullable(shape: Shape) -> Shape:
+def nullable(shape: AnyShape) -> Shape:
     """``shape`` or null."""
 
     def check(value: Any, path: str) -> Iterator[Reason]:
         if value is not None:
             yield from shape(value, path)
 
-    return check
+    one = _fits(shape)
+    return Shape(check, lambda value: value is None or one(value))
 
 
 def join(path: str, key: str) -> str:
@@ -202,6 +259,8 @@ def _shown(value: Any) -> str:
     return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
+date = Shape(_date, lambda value: type(value) is str and date_of(value) is not None)
+timestamp = Shape(_timestamp, lambda value: type(value) is str and _is_time(value))
 digest = pattern(r"[0-9a-f]{64}", "bad-digest")
 identifier = pattern(r"[a-z0-9][a-z0-9.-]{0,63}", "bad-identifier")
 money = pattern(r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,2})?", "bad-money")

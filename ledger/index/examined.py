@@ -10,14 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from ledger.errors import AdmissionError, FormatError, NewerFormatError, Reason, SignatureError
+from ledger.index.rows import keys_of
 from ledger.keys import PublicKey
 from ledger.records.envelope import Envelope, Signature, load_envelope, pae
 from ledger.records.record import RECORD_TYPE, Record, parse_record
 
-__all__ = ["Examined", "examine", "examine_chunk", "examined_of", "verified_by"]
+__all__ = ["NEEDED", "Examined", "examine", "examine_chunk", "examined_of", "verified_by"]
+
+NEEDED = frozenset((
+    "documents", "fields", "form", "founding", "kind", "number", "office", "ref", "relations", "serial", "series", "signed_on",
+    "signers", "title",
+))  # fmt: skip
 
 Plain = Any
 
@@ -26,13 +30,15 @@ Plain = Any
 class Examined:
     """An envelope as it came (``data``); ``None`` and ``reasons`` where it is none.
 
-    ``record`` is what a sound record's payload holds; ``verified`` names the signatures that hold, by keyid.
+    ``record`` is a sound record, of whose content ``NEEDED`` is kept: what judging and the index ask for. ``keys`` are those
+    under which it is found; ``verified`` names the signatures that hold, by keyid.
     """
 
     data: bytes
     envelope: Envelope | None
     record: Record | None
     verified: Mapping[str, bool]
+    keys: Sequence[int] = ()
     reasons: tuple[Reason, ...] = ()
 
 
@@ -41,8 +47,9 @@ def examine(data: bytes, keys: Mapping[str, PublicKey]) -> Examined:
     try:
         envelope = load_envelope(data)
     except FormatError as error:
-        return Examined(data, None, None, {}, (Reason(error.code, "", error.values),))
-    return Examined(data, envelope, sound_record(envelope), verified_by(envelope, keys))
+        return Examined(data, None, None, {}, (), (Reason(error.code, "", error.values),))
+    record = sound_record(envelope)
+    return Examined(data, envelope, record, verified_by(envelope, keys), () if record is None else keys_of(record))
 
 
 def sound_record(envelope: Envelope) -> Record | None:
@@ -81,18 +88,21 @@ def examine_chunk(raw_keys: dict[str, bytes], chunk: Sequence[bytes]) -> list[Pl
 
 
 def _plain(found: Examined) -> Plain:
-    if found.envelope is None:
+    envelope, record = found.envelope, found.record
+    if envelope is None:
         return None
-    signatures = [(one.keyid, one.sig) for one in found.envelope.signatures]
-    envelope = found.envelope
-    return (envelope.payload_type, envelope.payload, signatures, found.record and found.record.id, list(found.verified))
+    signatures = [(one.keyid, one.sig) for one in envelope.signatures]
+    head = (envelope.payload_type, envelope.payload, signatures, list(found.verified))
+    if record is None:
+        return (*head, None, None, None)
+    return (*head, record.id, {key: value for key, value in record.data.items() if key in NEEDED}, found.keys)
 
 
 def examined_of(data: bytes, plain: Plain) -> Examined:
     """Return what ``examine_chunk`` found of ``data``; what it refused is examined again, for its reasons."""
     if plain is None:
         return examine(data, {})
-    payload_type, payload, signatures, record_id, verified = plain
+    payload_type, payload, signatures, verified, record_id, content, keys = plain
     envelope = Envelope(payload_type, payload, tuple([Signature(*one) for one in signatures]))
-    record = None if record_id is None else Record(payload, record_id, orjson.loads(payload))
-    return Examined(data, envelope, record, dict.fromkeys(verified, True))
+    record = None if record_id is None else Record(payload, record_id, content)
+    return Examined(data, envelope, record, dict.fromkeys(verified, True), keys or ())

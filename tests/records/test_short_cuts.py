@@ -1,0 +1,117 @@
+"""Short cuts decide as the long way does: shapes that only tell whether a value fits, and the usual spellings of envelope and entry."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+
+from ledger.errors import FormatError, LedgerError
+from ledger.records import canonical
+from ledger.records.entry import MAX_ENTRY, Entry, dump_entry, entry_around, parse_entry
+from ledger.records.envelope import Envelope, Signature, dump_envelope, envelope_of, load_envelope, value_of
+from ledger.records.kinds import FIELDS
+from ledger.records.record import _RECORD, RECORD_TYPE
+
+ODD: list[Any] = [
+    None, True, 0, -1, 2**53, 1.5, "", " x", "x", "3374012345678901", "a" * 5000, [], {}, ["x"], {"x": 1}, "2026-02-30", "2026-01-01",
+    "0" * 64, "19JVNJXPQJS", "sk", "1.00", "01", "IDR", "a/b", "..", "\u0130", "x\n",
+]  # fmt: skip
+RECORD: dict[str, Any] = {
+    "v": 1, "founding": "0" * 64, "kind": "contract", "form": "spk", "ref": "19JVNJXPQJS", "office": "dinas", "number": "1/SPK/2026",
+    "title": "Pengadaan", "language": "id", "signed_on": "2026-01-02", "signers": ["0" * 64], "extra": {"a": "b"},
+    "signatories": [{"position": "PPK", "capacity": "definitive", "name": "N"}],
+    "documents": [
+        {"sha256": "1" * 64, "size": 1, "media_type": "application/pdf", "name": "a.pdf", "role": "signed"},
+        {"withheld": "2" * 64, "media_type": "application/pdf", "role": "annex", "reason": "r", "law": "l"},
+    ],
+    "relations": [{"type": "follows", "ref": "19JVNJXPQJS"}, {"type": "amends", "outside": {"number": "1", "year": 2020}}],
+    "fields": {"value": "10", "currency": "IDR", "supplier": {"name": "CV"}, "plan_codes": ["1"], "budget_year": 2026,
+               "changes": [{"field": "value", "was": "1", "becomes": "2"}], "start_on": "2026-01-02"},
+}  # fmt: skip
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(found for key, part in inner for found in places(part, (*path, key)))]
+
+
+def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """A copy with another value at one place; ``...`` takes it away."""
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    if len(path) == 1 and new is ...:
+        del copy[path[0]]
+    else:
+        copy[path[0]] = changed(copy[path[0]], path[1:], new)
+    return copy
+
+
+@pytest.mark.parametrize("odd", [*ODD, ...], ids=lambda odd: repr(odd)[:20])
+def test_a_value_fits_exactly_where_nothing_is_said_against_it(odd: Any) -> None:
+    """``fits`` and ``faults`` agree for every odd value at every place of a record and its fields."""
+    for path in places(RECORD)[1:]:
+        record = changed(RECORD, path, odd)
+        assert _RECORD.fits(record) == (not list(_RECORD.faults(record, ""))), path
+        shape, fields = FIELDS["contract"], record.get("fields")
+        assert shape.fits(fields) == (not list(shape.faults(fields, ""))), path
+    assert _RECORD.fits(RECORD)
+
+
+def envelope(count: int = 1, kind: str = RECORD_TYPE, payload: bytes = b'{"a":1}') -> Envelope:
+    """An envelope with some signatures."""
+    return Envelope(kind, payload, tuple(Signature(f"{n:064x}", bytes([n]) * 64) for n in range(count)))
+
+
+def outcome(parse: Any, data: bytes) -> Any:
+    """What a parser says of bytes: its value, or the kind of its refusal."""
+    try:
+        return parse(data)
+    except LedgerError as error:
+        return type(error)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_envelopes_and_entries_are_read_alike_both_ways(seed: int) -> None:
+    """Bytes changed anywhere are accepted or refused as by the general parser, and give the same."""
+    chance = random.Random(seed)
+    one = dump_envelope(envelope(chance.choice((1, 1, 2)), chance.choice((RECORD_TYPE, "x", 'a"b', "é"))))
+    whole = dump_entry(Entry(load_envelope(one), "a" * 64, "b" * 64, "2026-01-02T03:04:05Z"))
+    for _ in range(300):
+        for data, short, long in ((one, load_envelope, _envelope_long), (whole, parse_entry, _entry_long)):
+            mutated = bytearray(data)
+            for _ in range(chance.choice((0, 1, 1, 2))):
+                at = chance.randrange(len(mutated))
+                mutated[at : at + chance.choice((0, 1, 1, 9))] = chance.choice((b"", b"A", b"=", b'"', b"\\", b"\n", b"0", bytes([chance.randrange(256)])))
+            assert outcome(short, bytes(mutated)) == outcome(long, bytes(mutated)), bytes(mutated)
+
+
+def _envelope_long(data: bytes) -> Envelope:
+    return envelope_of(canonical.parse(data, limit=48_600))
+
+
+def _entry_long(data: bytes) -> Entry:
+    """Read an entry by the general parser: whatever begins with a space is not the usual spelling, so keys are turned round."""
+    value = canonical.parse(data, limit=MAX_ENTRY)
+    if not isinstance(value, dict) or value.keys() != {"envelope", "prev", "roster", "time", "v"} or value["v"] != 1:
+        return parse_entry(data)
+    found = envelope_of(value["envelope"])
+    entry = Entry(found, value["prev"], value["roster"], value["time"])
+    padded = json.dumps({"envelope": value_of(envelope()), "prev": value["prev"], "roster": value["roster"], "time": value["time"], "v": 1}, separators=(",", ":"))
+    if isinstance(outcome(parse_entry, padded.encode()), type):
+        raise FormatError("not an entry", code="bad-entry")
+    return entry
+
+
+def test_an_entry_is_put_around_the_bytes_of_its_envelope() -> None:
+    """``entry_around`` writes what ``dump_entry`` writes, for each number of signatures and odd types."""
+    for count, kind in ((1, RECORD_TYPE), (3, RECORD_TYPE), (1, 'q"\\'), (16, "é")):
+        one = envelope(count, kind)
+        assert dump_envelope(one) == canonical.dump(value_of(one))
+        entry = Entry(one, "a" * 64, "0" * 64, "2026-01-02T03:04:05Z")
+        assert entry_around(dump_envelope(one), entry.prev, entry.roster, entry.time) == dump_entry(entry)
+        assert parse_entry(dump_entry(entry)) == entry
