@@ -8,10 +8,10 @@ with other bytes stops everything. After any error in it the process must end an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ledger.durable import remove, write_files, write_over
+from ledger.durable import remove, sync_all, told, write_files
 from ledger.errors import LedgerError, StoreError
 from ledger.keyfile import LogKeys
 from ledger.publisher.documents import move_documents
@@ -27,7 +27,9 @@ from ledger.tlog.checkpoint import parse_checkpoint
 from ledger.tlog.note import parse_note, parse_vkey
 from ledger.tlog.policy import format_policy, format_policy_ed25519
 
-__all__ = ["check_no_rollback", "flush", "lookup_files", "policy_files", "published_checkpoint", "roster_file", "write_all"]
+__all__ = [
+    "check_no_rollback", "flush", "lookup_files", "policy_files", "published_checkpoint", "resume", "roster_file", "write_all",
+]  # fmt: skip
 
 
 def flush(home: Home, keys: Sequence[LogKeys], now: int) -> int:
@@ -36,14 +38,38 @@ def flush(home: Home, keys: Sequence[LogKeys], now: int) -> int:
     Raises:
         StoreError: the disk, or rows and files that do not agree. End the process; its next start goes on from here.
     """
+    with told(home.path):
+        return _flush(home, keys, now)
+
+
+def resume(home: Home, keys: Sequence[LogKeys], now: int) -> int:
+    """Finish at a start what an earlier process left, as ``flush`` does.
+
+    What that process had renamed or made and not yet synced looks finished now and would be gone after a power cut. So
+    it is made durable first, all of it in one step.
+
+    Raises:
+        StoreError: as ``check_no_rollback`` and ``flush``.
+    """
+    check_no_rollback(home)
+    with Store(home, read_only=True) as store:
+        head, done = store.head(), store.published_size()
+    if head is not None and head.size > done:
+        with told(home.public):
+            sync_all(home.public)
+    return flush(home, keys, now)
+
+
+def _flush(home: Home, keys: Sequence[LogKeys], now: int) -> int:
     head = sign_head(home, keys, now)
     with Store(home) as store:
         done = store.published_size()
         if done == head.size and _is_out(store, done):
             return done
+        _check_public(home, done)
         write_all(store, done, head.size)
-        write_over(home.public / "checkpoint", store.checkpoint_note(head.size))
-        write_files(lookup_files(store, store.index.buckets(done, head.size)), once=False)
+        _write(home, [(home.public / "checkpoint", store.checkpoint_note(head.size))])
+        _write(home, lookup_files(store, store.index.buckets(done, head.size)))
         for folder in outgrown(home.public, done, head.size):
             remove(folder)
         if done < head.size:
@@ -52,14 +78,22 @@ def flush(home: Home, keys: Sequence[LogKeys], now: int) -> int:
     return head.size
 
 
+def _check_public(home: Home, done: int) -> None:
+    """Require the folder in which everything up to ``done`` has been published; an empty one in its place is another."""
+    if done and published_checkpoint(home) is None:
+        raise StoreError("public/checkpoint is missing", code="public-missing", path=str(home.public))
+
+
+def _write(home: Home, files: Iterable[tuple[Path, bytes]], *, once: bool = False) -> None:
+    write_files(files, once=once, within=home.public)
+
+
 def write_all(store: Store, old_size: int, new_size: int) -> None:
     """Write every file that a checkpoint of ``new_size`` stands for, and read the tiles back."""
     home, roster = store.home, store.roster(new_size)
     _publish_documents(store, roster, old_size, new_size)
-    write_files(tile_files(store, old_size, new_size), once=True)
-    write_over(home.public / "roster.jsonl", roster_file(store, new_size))
-    for path, data in policy_files(home, roster, new_size):
-        write_over(path, data)
+    _write(home, tile_files(store, old_size, new_size), once=True)
+    _write(home, [(home.public / "roster.jsonl", roster_file(store, new_size)), *policy_files(home, roster, new_size)])
     check_tiles(store, new_size)
 
 
