@@ -67,12 +67,13 @@ def _flush(home: Home, keys: Sequence[LogKeys], now: int) -> int:
         if done == head.size and _is_out(store, done):
             return done
         _check_public(home, done)
+        done = min(done, (published_checkpoint(home) or (0, b""))[0])  # an older public/ is brought forward from where it ends
         write_all(store, done, head.size)
         _write(home, [(home.public / "checkpoint", store.checkpoint_note(head.size))])
         _write(home, lookup_files(store, store.index.buckets(done, head.size)))
         for folder in outgrown(home.public, done, head.size):
             remove(folder)
-        if done < head.size:
+        if store.published_size() < head.size:
             with transaction(store.connection):
                 store.connection.execute("INSERT INTO published VALUES (?, ?)", (head.size, head.time))
     return head.size
