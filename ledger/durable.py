@@ -7,34 +7,58 @@ instead of 534 µs).
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 from ledger.errors import StoreError
 
 __all__ = [
-    "LEAST_FREE", "check_free_space", "make_folder", "remove", "sync_files", "sync_folder", "write_files", "write_once",
-    "write_over",
+    "LEAST_FREE", "check_free_space", "clear_unfinished", "disk_trouble", "make_folder", "remove", "sync_all", "sync_files",
+    "sync_folder", "sync_folders", "told", "write_files", "write_once", "write_over",
 ]  # fmt: skip
 
 LEAST_FREE = 64 * 1024 * 1024
 _FEW = 4
+_SUFFIX = ".new"
 
 
 def check_free_space(folder: Path, wanted: int = 0) -> None:
     """Refuse to write where less than ``LEAST_FREE`` bytes would stay free.
 
     Raises:
-        StoreError: code ``disk-full``.
+        StoreError: ``disk-full``, or ``folder-missing``.
     """
-    free = shutil.disk_usage(folder).free
+    with told(folder):
+        free = shutil.disk_usage(folder).free
     if free - wanted < LEAST_FREE:
         raise StoreError(
             f"{folder}: {free} bytes free", code="disk-full", path=str(folder), free=free // 2**20, problem="watermark"
         )
+
+
+def disk_trouble(error: OSError, place: Path | str) -> StoreError:
+    """Return what an error of the disk means for whoever wanted to write at ``place``."""
+    code = {errno.ENOSPC: "disk-full", errno.EDQUOT: "disk-full", errno.ENOENT: "folder-missing"}.get(error.errno or 0)
+    path = str(error.filename or place)
+    return StoreError(f"{path}: {error}", code=code or "cannot-write", path=path, problem=str(error.strerror or error), free=0)
+
+
+@contextlib.contextmanager
+def told(place: Path | str) -> Iterator[None]:
+    """Tell an error of the disk in the block as ours.
+
+    Raises:
+        StoreError: ``disk-full``, ``folder-missing`` or ``cannot-write``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise disk_trouble(error, place) from error
 
 
 def write_once(path: Path, data: bytes) -> None:
@@ -51,26 +75,54 @@ def write_over(path: Path, data: bytes) -> None:
     write_files([(path, data)], once=False)
 
 
-def write_files(files: Iterable[tuple[Path, bytes]], *, once: bool) -> None:
+def write_files(files: Iterable[tuple[Path, bytes]], *, once: bool, within: Path | None = None) -> None:
     """Write many files durably; ``once`` as in ``write_once``. All are durable when this returns.
 
+    ``within``: a folder that must be there. Where it has vanished, it is not made anew: it will come back.
+
     Raises:
-        StoreError: one exists with other bytes, or the disk refuses.
+        StoreError: one exists with other bytes, or the disk refuses; no half-written file is left.
     """
+    new = [(path, data) for path, data in files if not (once and _is_there(path, data))]
     try:
-        _write([(path, data) for path, data in files if not (once and _is_there(path, data))])
+        _write(new, within)
     except OSError as error:
-        code = "disk-full" if error.errno == 28 else "cannot-write"
-        raise StoreError(f"cannot write: {error}", code=code, path=str(error.filename), problem=str(error.strerror)) from error
+        for path, _ in new:
+            with contextlib.suppress(OSError):
+                _beside(path).unlink(missing_ok=True)
+        raise disk_trouble(error, new[0][0]) from error
 
 
-def make_folder(path: Path, mode: int = 0o755) -> None:
-    """Make a folder and those above it, durably."""
+def make_folder(path: Path, mode: int = 0o755, *, within: Path | None = None) -> None:
+    """Make a folder and those above it, durably; ``within`` itself must be there.
+
+    Raises:
+        StoreError: the disk refuses, or (``folder-missing``) ``within`` is gone.
+    """
     if path.is_dir():
         return
-    make_folder(path.parent)
-    path.mkdir(mode=mode, exist_ok=True)
-    sync_folder(path.parent)
+    if path == within:
+        raise StoreError(f"{path} is missing", code="folder-missing", path=str(path), problem="missing")
+    make_folder(path.parent, within=within)
+    with told(path):
+        path.mkdir(mode=mode, exist_ok=True)
+        sync_folder(path.parent)
+
+
+def clear_unfinished(folder: Path, *, leaving: Sequence[str] = ()) -> int:
+    """Remove what an interrupted ``write_files`` left below ``folder``, and return how many files that were.
+
+    Only for whoever alone writes there. Folders named in ``leaving`` are passed over.
+    """
+    count = 0
+    for at, folders, names in os.walk(folder):
+        folders[:] = [one for one in folders if one not in leaving]
+        for name in names:
+            if name.startswith(".") and name.endswith(_SUFFIX):
+                with contextlib.suppress(OSError):
+                    Path(at, name).unlink()
+                    count += 1
+    return count
 
 
 def remove(path: Path) -> None:
@@ -90,6 +142,16 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
+def sync_folders(folders: Iterable[Path]) -> None:
+    """Make the names in folders of one file system durable: one ``fsync`` each, or one ``syncfs`` for many."""
+    found = list(dict.fromkeys(folders))
+    if len(found) > _FEW:
+        sync_all(found[0])
+    else:
+        for folder in found:
+            sync_folder(folder)
+
+
 def sync_files(files: Sequence[IO[bytes]]) -> None:
     """Make the bytes of open files of one folder durable: one ``fsync`` each, or one ``syncfs`` for many.
 
@@ -97,7 +159,7 @@ def sync_files(files: Sequence[IO[bytes]]) -> None:
         OSError: the disk refuses.
     """
     if len(files) > _FEW:
-        _syncfs(Path(files[0].name).parent)
+        sync_all(Path(files[0].name).parent)
     else:
         for file in files:
             os.fsync(file.fileno())
@@ -113,13 +175,13 @@ def _is_there(path: Path, data: bytes) -> bool:
     return True
 
 
-def _write(files: list[tuple[Path, bytes]]) -> None:
+def _write(files: list[tuple[Path, bytes]], within: Path | None) -> None:
     if not files:
         return
     many = len(files) > _FEW
     folders = list(dict.fromkeys(path.parent for path, _ in files))
     for folder in folders:
-        make_folder(folder)
+        make_folder(folder, within=within)
     for path, data in files:
         with open(_beside(path), "wb") as file:
             file.write(data)
@@ -127,21 +189,20 @@ def _write(files: list[tuple[Path, bytes]]) -> None:
             if not many:
                 os.fsync(file.fileno())
     if many:
-        _syncfs(folders[0])
+        sync_all(folders[0])
     for path, _ in files:
         os.replace(_beside(path), path)
     if many:
-        _syncfs(folders[0])
+        sync_all(folders[0])
     else:
-        for folder in folders:
-            sync_folder(folder)
+        sync_folders(folders)
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.new")
+    return path.with_name(f".{path.name}{_SUFFIX}")
 
 
-def _syncfs(folder: Path) -> None:
+def sync_all(folder: Path) -> None:
     """Flush the file system of ``folder`` (syncfs(2)); where there is none, flush everything."""
     import ctypes
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ledger.errors import StoreError
 
-__all__ = ["LEAST_VERSION", "check_version", "connect", "driver", "transaction"]
+__all__ = ["LEAST_VERSION", "check_version", "connect", "database_trouble", "driver", "transaction"]
 
 LEAST_VERSION = (3, 51, 3)
 
@@ -74,9 +74,15 @@ def transaction(connection: Any) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            connection.execute("ROLLBACK")
+            with contextlib.suppress(sqlite.Error):  # SQLite has already rolled back, or cannot; closing it does the same
+                connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
     except sqlite.Error as error:
-        code = "disk-full" if "full" in str(error) else "database"
-        raise StoreError(f"database: {error}", code=code, path="", problem=str(error)) from error
+        raise database_trouble(error) from error
+
+
+def database_trouble(error: Exception, path: Path | str = "") -> StoreError:
+    """Return what an error of SQLite means: ``disk-full`` or ``database``."""
+    code = "disk-full" if "is full" in str(error) else "database"
+    return StoreError(f"database: {error}", code=code, path=str(path), problem=str(error), free=0)

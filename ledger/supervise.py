@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Child", "end_with_parent", "supervise"]
+__all__ = ["Child", "end_with", "end_with_parent", "supervise"]
 
 _FIRST, _LONGEST, _SETTLED = 0.2, 30.0, 60.0
 _GRACE = 20.0
@@ -37,9 +38,21 @@ class Child:
     starts: int = field(default=0)
 
     def run(self) -> None:
-        """Start it, now."""
-        self.process, self.began = self.start(), time.monotonic()
+        """Start it, now.
+
+        Raises:
+            OSError, subprocess.SubprocessError: this machine cannot start a process just now.
+        """
+        self.began = time.monotonic()
+        self.process = self.start()
         self.starts += 1
+
+    def later(self) -> float:
+        """Start it again after a pause, which is returned."""
+        lived = time.monotonic() - self.began
+        self.wait = _FIRST if lived > _SETTLED else min(_LONGEST, self.wait * 2)
+        self.process, self.again = None, time.monotonic() + self.wait
+        return self.wait
 
 
 def supervise(children: Sequence[Child], stopping: threading.Event, *, tell: Callable[[str, int, float], None]) -> int:
@@ -64,17 +77,23 @@ def _look_after(child: Child, tell: Callable[[str, int, float], None]) -> int | 
     now = time.monotonic()
     if child.process is None:
         if now >= child.again:
-            child.run()
+            _start_again(child, tell)
         return None
     status = child.process.poll()
     if status is None:
         return None
     if child.must and child.starts == 1 and status > 0 and now - child.began < 5:
         return status
-    child.wait = _FIRST if now - child.began > _SETTLED else min(_LONGEST, child.wait * 2)
-    child.process, child.again = None, now + child.wait
-    tell(child.name, status, child.wait)
+    tell(child.name, status, child.later())
     return None
+
+
+def _start_again(child: Child, tell: Callable[[str, int, float], None]) -> None:
+    """Start a child again; where the machine has no memory or process left for it, that is no reason to end the other."""
+    try:
+        child.run()
+    except (OSError, subprocess.SubprocessError) as error:
+        tell(child.name, getattr(error, "errno", None) or 1, child.later())
 
 
 def _stop(children: Sequence[Child]) -> None:
@@ -96,3 +115,14 @@ def end_with_parent() -> None:
     with contextlib.suppress(OSError, AttributeError):
         if sys.platform == "linux":
             ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def end_with(parent: int) -> Callable[[], None]:
+    """Return what a child of ``parent`` calls before it begins, so that it ends with it, also if that was gone already."""
+
+    def ask() -> None:
+        end_with_parent()
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return ask

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.errors import StoreError, UsageError
+from ledger.publisher.documents import clear_uploads
 from ledger.publisher.home import Home
 from web.front.asgi import create_front
 from web.front.journal import Journal
@@ -36,6 +37,7 @@ def serve(home: Home, listen: str, *, started: Callable[[str], None] | None = No
     if socket_path is None:
         _check_free(host, port, listen)
     _allow_connections()
+    clear_uploads(home)
     front = create_front(home, Journal())
     with contextlib.suppress(ImportError):
         import uvloop

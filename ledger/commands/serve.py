@@ -96,20 +96,20 @@ def _start(
     here: Session, home: Home, command: str, options: Sequence[str], secret: bytes | None = None
 ) -> subprocess.Popen[bytes]:
     """Start one of our own commands. A passphrase goes to it through a pipe, never by environment or command line."""
-    from ledger.supervise import end_with_parent
+    from ledger.supervise import end_with
 
     words = [sys.executable, "-m", "cli", "--lang", here.lang, command, "-L", str(home.path.absolute()), *options]
     environment = {key: value for key, value in os.environ.items() if key != "BENING_PASSPHRASE"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
     if secret is None:
-        return subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, preexec_fn=end_with_parent)
+        return subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, preexec_fn=end_with(os.getpid()))
     reading, writing = os.pipe()
     try:
         os.write(writing, secret)
         os.close(writing)
         words += ["--passphrase-file", f"/dev/fd/{reading}"]
         return subprocess.Popen(
-            words, env=environment, stdin=subprocess.DEVNULL, pass_fds=(reading,), preexec_fn=end_with_parent
+            words, env=environment, stdin=subprocess.DEVNULL, pass_fds=(reading,), preexec_fn=end_with(os.getpid())
         )
     finally:
         os.close(reading)

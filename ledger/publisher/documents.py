@@ -6,19 +6,29 @@ Names come from hashes only. A document is hashed while it is read, and once mor
 from __future__ import annotations
 
 import contextlib
-import errno
+import fcntl
 import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ledger.durable import check_free_space, make_folder, sync_files, sync_folder
+from ledger.durable import (
+    check_free_space,
+    clear_unfinished,
+    disk_trouble,
+    make_folder,
+    sync_files,
+    sync_folder,
+    sync_folders,
+    told,
+)
 from ledger.errors import AdmissionError, Reason, StoreError
 from ledger.publisher.home import Home
 
-__all__ = ["Upload", "judge_documents", "keep_all", "move_documents", "stage", "sweep"]
+__all__ = ["Upload", "clear_uploads", "judge_documents", "keep_all", "move_documents", "stage", "sweep"]
 
 _CHUNK = 1 << 20
 _AT_ONCE = 200  # files open at once
@@ -31,21 +41,51 @@ def stage(home: Home, documents: dict[str, Path]) -> None:
         AdmissionError: a file's bytes are not those of its hash.
         StoreError: the disk is full or refuses.
     """
-    make_folder(home.staging, 0o700)
-    new = [one for one in documents.items() if not home.staged(one[0]).exists() and not home.document(one[0]).exists()]
+    check_folder(home.staging)
+    new = [one for one in documents.items() if not _is_kept(home, one[0]) and not home.document(one[0]).exists()]
     for start in range(0, len(new), _AT_ONCE):
         with contextlib.ExitStack() as opened:
             keep_all(home, [_copied(home, opened, *one) for one in new[start : start + _AT_ONCE]])
+    if len(new) < len(documents):  # whoever staged the others may have died before their names were durable
+        with told(home.staging):
+            sync_folder(home.staging)
+
+
+def check_folder(folder: Path) -> None:
+    """Require a folder of the home; one that has vanished will come back, and nothing is judged by its absence.
+
+    Raises:
+        StoreError: ``folder-missing``.
+    """
+    if not folder.is_dir():
+        raise StoreError(f"{folder} is missing", code="folder-missing", path=str(folder), problem="missing")
+
+
+def _is_kept(home: Home, sha256: str) -> bool:
+    """Tell whether a document waits in staging; it is then as new to ``sweep`` as if it had come now."""
+    try:
+        os.utime(home.staged(sha256))
+    except FileNotFoundError:
+        return False
+    except OSError:  # another user's; it is there
+        pass
+    return True
 
 
 def judge_documents(home: Home, documents: Iterable[dict[str, Any]]) -> Iterator[Reason]:
-    """Yield a reason for each document of a record that is not here with its stated size and hash."""
+    """Yield a reason for each document of a record that is not here with its stated size and hash.
+
+    Raises:
+        StoreError: ``folder-missing``: the folder of what waits, or of what is published, is not there.
+    """
     for position, document in enumerate(documents):
         path, values = f"documents[{position}]", {"name": document["name"], "sha256": document["sha256"][:16]}
         here = next(
             (place for place in (home.staged(document["sha256"]), home.document(document["sha256"])) if place.is_file()), None
         )
         if here is None:
+            check_folder(home.staging)
+            check_folder(home.public)
             yield Reason("document-missing", path, values)
         elif here.stat().st_size != document["size"]:
             yield Reason("document-size", path, values | {"stated": document["size"], "size": here.stat().st_size})
@@ -60,43 +100,43 @@ def move_documents(home: Home, hashes: Iterable[str]) -> None:
         StoreError: a document of an integrated act is in neither place.
     """
     folders = set()
-    for sha256 in hashes:
-        target = home.document(sha256)
-        if home.staged(sha256).exists():
-            make_folder(target.parent)
-            _move(home, sha256, target)
-            folders |= {target.parent}
-        elif not target.exists():
-            raise StoreError(f"document {sha256} is lost", code="document-lost", sha256=sha256)
-    for folder in folders:
-        sync_folder(folder)
-
-
-def _move(home: Home, sha256: str, target: Path) -> None:
-    """Move one document; what another user staged is copied and hashed again, so that nobody else owns what is public."""
-    staged = home.staged(sha256)
-    if staged.lstat().st_uid == os.geteuid():
-        os.replace(staged, target)
-        return
-    try:
-        with contextlib.ExitStack() as opened:
-            copy = _copied(home, opened, sha256, staged)
-            os.fsync(copy.file.fileno())
-            os.replace(copy.beside, target)
-    except AdmissionError as error:
-        raise StoreError(f"document {sha256} was changed: {error}", code="document-lost", sha256=sha256) from None
-    staged.unlink()
+    with told(home.public):
+        for sha256 in hashes:
+            target = home.document(sha256)
+            if home.staged(sha256).exists():
+                make_folder(target.parent, within=home.public)
+                os.replace(home.staged(sha256), target)
+                folders |= {target.parent}
+            elif not target.exists():
+                check_folder(home.staging)
+                check_folder(home.public)
+                raise StoreError(f"document {sha256} is lost", code="document-lost", sha256=sha256)
+        sync_folders(folders)
 
 
 def sweep(home: Home, *, keep: set[str], older_than: float) -> int:
-    """Remove staged documents that no pending act needs and that are older than a POSIX time; return how many."""
-    swept = 0
+    """Remove staged documents that no pending act needs and that are older than a POSIX time; return how many.
+
+    So goes whatever an interrupted write has left in ``staging/`` and ``public/``. Only for the sequencer.
+    """
+    swept = clear_uploads(home) + clear_unfinished(home.public, leaving=["documents"])
     for path in home.staging.iterdir() if home.staging.is_dir() else ():
         with contextlib.suppress(FileNotFoundError):  # an upload that ended meanwhile
-            if path.name not in keep and path.stat().st_mtime < older_than:
+            if not path.name.startswith(".") and path.name not in keep and path.stat().st_mtime < older_than:
                 path.unlink()
                 swept += 1
     return swept
+
+
+def clear_uploads(home: Home) -> int:
+    """Remove uploads of processes that have died, and return how many; whoever lives holds a lock on its own."""
+    count = 0
+    for path in home.staging.glob(".*") if home.staging.is_dir() else ():
+        with contextlib.suppress(OSError), open(path, "rb") as file:  # it has ended, lives, or is another user's
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+            count += 1
+    return count
 
 
 def _opened(source: Path) -> BinaryIO:
@@ -150,7 +190,7 @@ class Upload:
         self.beside = home.staging / f".{secrets.token_hex(16)}"
         self._found = hashlib.sha256()
         try:
-            self.file = open(self.beside, "xb", buffering=0)  # noqa: SIM115 (closed by ``__exit__``)
+            self.file = _locked_file(self.beside)
         except OSError as error:
             raise self.trouble(error) from None
 
@@ -159,7 +199,8 @@ class Upload:
 
     def __exit__(self, *_: object) -> None:
         self.file.close()
-        self.beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that takes nothing any more; it is cleared at the next start
+            self.beside.unlink(missing_ok=True)
 
     @property
     def sha256(self) -> str:
@@ -179,9 +220,17 @@ class Upload:
 
     def trouble(self, error: OSError) -> StoreError:
         """Return what an error of the disk means here."""
-        code = "disk-full" if error.errno == errno.ENOSPC else "cannot-write"
-        values = {"path": str(self.home.staging), "problem": str(error.strerror), "free": 0}
-        return StoreError(f"{self.beside}: {error}", code=code, **values)
+        return disk_trouble(error, self.beside)
+
+
+def _locked_file(path: Path) -> FileIO:
+    """Make a new file that this process holds a lock on as long as it is open."""
+    while True:
+        file = open(path, "xb", buffering=0)  # noqa: SIM115 (closed by ``Upload.__exit__``)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # ``clear_uploads`` of another process was quicker than the lock
 
 
 def _hash(path: Path) -> str:

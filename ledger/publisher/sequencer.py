@@ -18,7 +18,7 @@ from ledger.publisher.clock import Clock, check_clock
 from ledger.publisher.documents import sweep
 from ledger.publisher.home import Home
 from ledger.publisher.inbox import Inbox, Pending
-from ledger.publisher.outbox import check_no_rollback, flush
+from ledger.publisher.outbox import flush, resume
 from ledger.publisher.store import Store
 from ledger.records.entry import format_time
 from ledger.records.envelope import load_envelope
@@ -61,8 +61,7 @@ class Sequencer:
                 self.note("clock accepted", format_time(self.clock.now()))
             else:
                 check_clock(self.clock.now(), self.tip.time)
-            check_no_rollback(self.home)
-            flush(self.home, self.keys, self.clock.now())
+            resume(self.home, self.keys, self.clock.now())
             if not self.inbox.pending(1):
                 self.catch_up()
         self.tidy()
