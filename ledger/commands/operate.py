@@ -25,6 +25,8 @@ from ledger.errors import StoreError, UsageError
 
 __all__ = ["fsck", "rebuild", "sequence", "status"]
 
+_SAID = ("not-running", "restored", "unpublished")  # which the other lines have told
+
 
 @click.command()
 @click.option("--accept-clock", is_flag=True, help="Go on although the clock looks wrong; the ledger keeps that you said so.")
@@ -64,16 +66,24 @@ def sequence(here: Session, accept_clock: bool, once: bool) -> int:
 
 @click.command()
 @click.option("--act", metavar="ID", help="Show what became of one submission instead, by the act's id.")
+@click.option("--nagios", is_flag=True, help="One line for a monitor; exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.")
 @ledger_option
 @json_option
 @session
-def status(here: Session, act: str | None) -> int:
-    """Show the ledger's state: size, last checkpoint, what waits, space, whether a sequencer runs.
+def status(here: Session, act: str | None, nagios: bool) -> int:
+    """Show the ledger's state: size, last checkpoint, what waits, space, whether a sequencer runs, and what needs somebody.
 
     Of a ledger elsewhere, what can be known publicly.
+
+    With --nagios the exit status is the one that the Nagios plugin guidelines prescribe, not that of Bening's other
+    commands: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. Without it, what was found never changes the status.
     """
     if act is not None:
         return _fate(here, act)
+    if nagios:
+        from ledger.commands.watching import nagios as watch
+
+        return watch(here, home_of)
     found = ledger_of(here).status()
     here.report(found, _status_lines(here, found))
     return 0
@@ -126,10 +136,12 @@ def _fate(here: Session, act_id: str) -> int:
 
 
 def _status_lines(here: Session, found: dict[str, Any]) -> list[str]:
+    findings = found.get("findings", [])
     shown = {key: value for key, value in found.items() if value not in (None, []) and value is not False
-             and (key, value) != ("unpublished", 0)}  # fmt: skip
+             and (key, value) != ("unpublished", 0) and key != "findings"}  # fmt: skip
     lines = [here.say(f"status.{key}", **found) for key in shown]
-    return lines if found.get("sequencer_running", True) else [*lines, here.say("status.no-sequencer")]
+    lines += [] if found.get("sequencer_running", True) else [here.say("status.no-sequencer")]
+    return lines + [here.say(f"watch.{one['code']}", **one["values"]) for one in findings if one["code"] not in _SAID]
 
 
 def _stop_on_signals() -> threading.Event:
