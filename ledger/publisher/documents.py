@@ -105,13 +105,29 @@ def move_documents(home: Home, hashes: Iterable[str]) -> None:
             target = home.document(sha256)
             if home.staged(sha256).exists():
                 make_folder(target.parent, within=home.public)
-                os.replace(home.staged(sha256), target)
+                _move(home, sha256, target)
                 folders |= {target.parent}
             elif not target.exists():
                 check_folder(home.staging)
                 check_folder(home.public)
                 raise StoreError(f"document {sha256} is lost", code="document-lost", sha256=sha256)
         sync_folders(folders)
+
+
+def _move(home: Home, sha256: str, target: Path) -> None:
+    """Move one document; what another user staged is copied and hashed again, so that nobody else owns what is public."""
+    staged = home.staged(sha256)
+    if staged.lstat().st_uid == os.geteuid():
+        os.replace(staged, target)
+        return
+    try:
+        with contextlib.ExitStack() as opened:
+            copy = _copied(home, opened, sha256, staged)
+            os.fsync(copy.file.fileno())
+            os.replace(copy.beside, target)
+    except AdmissionError as error:
+        raise StoreError(f"document {sha256} was changed: {error}", code="document-lost", sha256=sha256) from None
+    staged.unlink()
 
 
 def sweep(home: Home, *, keep: set[str], older_than: float) -> int:
