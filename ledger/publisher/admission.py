@@ -31,7 +31,7 @@ WORTH_WORKERS = 500
 _CHUNK = 128
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tip:
     """The state after the newest entry: what the next one is judged against and chained to."""
 

@@ -1,4 +1,4 @@
-"""Handing acts over: stage their documents, put them into the inbox, and wait for the promise.
+"""Handing acts over: stage their documents, have them committed or put them into the inbox, and wait for the promise.
 
 Works with or without a running sequencer: whoever finds the lock free is the sequencer for that moment. The promise is
 the proof; it is made only when the checkpoint that covers the act is out.
@@ -6,8 +6,10 @@ the proof; it is made only when the checkpoint that covers the act is out.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,8 +62,12 @@ def hand_over(
     keys: KeyOpener,
     clock: Clock | None = None,
     patience: float = PATIENCE,
+    proofs: bool = True,
 ) -> list[Outcome]:
-    """Publish ``acts`` in their order and return one outcome each.
+    """Publish ``acts`` in their order and return one outcome each, with ``proofs`` if they are wanted.
+
+    Where no other process is the sequencer, this one is, and what it brings along is committed at once; else it waits in
+    the inbox for the one that runs.
 
     Raises:
         AdmissionError: a document's bytes are not those of its hash; nothing was submitted.
@@ -69,77 +75,103 @@ def hand_over(
     """
     check_free_space(home.path)
     stage(home, {sha256: path for act in acts for sha256, path in act.documents.items()})
-    with Store(home, read_only=True) as store:
-        before = {act.envelope.id for act in acts if store.index_of(act.envelope.id) is not None}
-    inbox = Inbox(home)
-    try:
-        rows = inbox.submit([act.envelope for act in acts])
-        try:
-            _settle(home, inbox, rows, keys, clock, patience)
-        except LedgerError as error:
-            error.values["waiting"] = ", ".join(act.envelope.id[:16] for act in acts[:3])
-            raise
-        states = [inbox.state_of(n) for n in rows]
-    finally:
-        inbox.close()
-    return _outcomes(home, acts, states, before)
+    before = _places(home, acts)
+    envelopes = [act.envelope for act in acts]
+    with home.lock() as ours:
+        reasons = _take(home, envelopes, keys, clock) if ours else None
+    if reasons is None:
+        reasons = _wait(home, envelopes, keys, clock, patience)
+    return _outcomes(home, acts, reasons, before, proofs=proofs)
 
 
 def sequence_once(home: Home, keys: KeyOpener, clock: Clock | None = None) -> bool:
     """Be the sequencer until nothing waits; False where another process is."""
     with home.lock() as ours:
-        if not ours:
-            return False
-        sequencer = Sequencer(home, open_log_keys(home, keys), clock)
-        try:
-            sequencer.start()
-            while sequencer.step(BATCH):
+        if ours:
+            with _started(home, keys, clock):
                 pass
-            deadline = time.monotonic() + CATCH_UP
-            while sequencer.behind and time.monotonic() < deadline and sequencer.catch_up():
-                pass
-        finally:
-            sequencer.close()
-        return True
+        return ours
 
 
-def _settle(
-    home: Home, inbox: Inbox, rows: Sequence[int], keys: KeyOpener, clock: Clock | None, patience: float
-) -> None:
-    """Return when none of ``rows`` waits any more."""
+@contextlib.contextmanager
+def _started(home: Home, keys: KeyOpener, clock: Clock | None) -> Iterator[Sequencer]:
+    """Be the sequencer, under the lock: what waits first, then the caller's part, then a moment for the catalogue."""
+    with contextlib.closing(Sequencer(home, open_log_keys(home, keys), clock)) as sequencer:
+        sequencer.start()
+        while sequencer.step(BATCH):
+            pass
+        yield sequencer
+        deadline = time.monotonic() + CATCH_UP
+        while sequencer.behind and time.monotonic() < deadline and sequencer.catch_up():
+            pass
+
+
+def _take(home: Home, envelopes: Sequence[Envelope], keys: KeyOpener, clock: Clock | None) -> list[Sequence[Reason]]:
+    """Be the sequencer for ``envelopes``; what cannot be published now waits in the inbox."""
+    try:
+        with _started(home, keys, clock) as sequencer:
+            return sequencer.take(envelopes)
+    except LedgerError as error:
+        with contextlib.closing(Inbox(home)) as inbox:
+            inbox.submit(envelopes)
+        raise _waiting(error, envelopes) from None
+
+
+def _wait(
+    home: Home, envelopes: Sequence[Envelope], keys: KeyOpener, clock: Clock | None, patience: float
+) -> list[Sequence[Reason]]:
+    """Submit ``envelopes`` to the sequencer that runs, and return the reasons against each when none waits any more."""
     deadline = time.monotonic() + patience
-    while rows and any(inbox.state_of(n)[0] == "pending" for n in rows):
-        if sequence_once(home, keys, clock):
-            continue
-        if time.monotonic() > deadline:
-            raise StoreError("the running sequencer does not answer", code="sequencer-silent", seconds=round(patience))
-        time.sleep(0.01)
+    with contextlib.closing(Inbox(home)) as inbox:
+        rows = inbox.submit(envelopes)
+        try:
+            while len(settled := inbox.settled(rows)) < len(rows):
+                if sequence_once(home, keys, clock):
+                    continue
+                if time.monotonic() > deadline:
+                    raise StoreError("the running sequencer does not answer", code="sequencer-silent", seconds=round(patience))
+                time.sleep(0.01)
+        except LedgerError as error:
+            raise _waiting(error, envelopes) from None
+        return [settled[n] for n in rows]
+
+
+def _waiting(error: LedgerError, envelopes: Sequence[Envelope]) -> LedgerError:
+    error.values["waiting"] = ", ".join(one.id[:16] for one in envelopes[:3])
+    return error
+
+
+def _places(home: Home, acts: Sequence[Submission]) -> dict[str, int]:
+    """Return where those of ``acts`` stand that are in the ledger already, by id."""
+    with Store(home, read_only=True) as store:
+        return store.places_of([act.envelope.id for act in acts])
 
 
 def _outcomes(
-    home: Home, acts: Sequence[Submission], states: Sequence[tuple[str, tuple[Reason, ...]]], before: set[str]
+    home: Home, acts: Sequence[Submission], refusals: Sequence[Sequence[Reason]], before: Mapping[str, int], *, proofs: bool
 ) -> list[Outcome]:
     with Store(home, read_only=True) as store:
-        places = {act.envelope.id: store.index_of(act.envelope.id) for act in acts}
+        places = store.places_of([act.envelope.id for act in acts])
         size = store.published_size()
-        done = sorted({index for index in places.values() if index is not None and index < size})
-        proofs = dict(zip(done, make_proofs(store, done, size), strict=True)) if done else {}
+        done = sorted({index for index in places.values() if index < size}) if proofs else []
+        made = dict(zip(done, make_proofs(store, done, size), strict=True)) if done else {}
     found: list[Outcome] = []
     seen = set(before)
-    for act, (_, reasons) in zip(acts, states, strict=True):
+    for act, reasons in zip(acts, refusals, strict=True):
         act_id = act.envelope.id
         index = None if reasons else places[act_id]
-        proof = None if index is None else proofs.get(index)
-        found.append(Outcome(act_id, _ref_of(act.envelope), index, act_id in seen, reasons, proof))
+        proof = None if index is None else made.get(index)
+        ref = _ref_of(act.envelope, admitted=not reasons)
+        found.append(Outcome(act_id, ref, index, act_id in seen, tuple(reasons), proof))
         if index is not None:
             seen.add(act_id)
     return found
 
 
-def _ref_of(envelope: Envelope) -> str | None:
+def _ref_of(envelope: Envelope, *, admitted: bool) -> str | None:
     if envelope.payload_type != RECORD_TYPE:
         return None
     try:
-        return parse_record(envelope.payload).ref
+        return str(json.loads(envelope.payload)["ref"]) if admitted else parse_record(envelope.payload).ref
     except LedgerError:
         return None

@@ -48,6 +48,13 @@ class Inbox:
             last = self.connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'submissions'").fetchone()
         return list(range(last[0] - len(rows) + 1, last[0] + 1)) if rows else []
 
+    def refuse(self, refused: Sequence[tuple[Envelope, Sequence[Reason]]]) -> None:
+        """Keep what was refused, with its reasons, of submissions that never waited here."""
+        rows = [(one.id, int(time.time()), dump_envelope(one), _dump(reasons)) for one, reasons in refused]
+        insert = "INSERT INTO submissions (id, time, envelope, state, reasons) VALUES (?, ?, ?, 'refused', ?)"
+        with transaction(self.connection):
+            self.connection.executemany(insert, rows)
+
     def pending(self, limit: int) -> list[Pending]:
         """Return the oldest waiting submissions."""
         rows = self.connection.execute(

@@ -21,7 +21,7 @@ from ledger.publisher.inbox import Inbox, Pending
 from ledger.publisher.outbox import flush, resume
 from ledger.publisher.store import Store
 from ledger.records.entry import format_time
-from ledger.records.envelope import load_envelope
+from ledger.records.envelope import Envelope, dump_envelope, load_envelope
 from ledger.records.record import parse_record
 from ledger.sqlite import transaction
 
@@ -69,18 +69,38 @@ class Sequencer:
     def step(self, limit: int = BATCH) -> int:
         """Judge, commit and publish up to ``limit`` waiting submissions, some thousand at once; return how many were settled."""
         pending = self.inbox.pending(limit)
-        with contextlib.closing(examine_all([one.envelope for one in pending], self.tip.roster)) as examined:
-            for start in range(0, len(pending), TOGETHER):
-                self._publish(pending[start : start + TOGETHER], examined)
-        return len(pending)
+        settled = 0
+        for reasons in self._publish([one.envelope for one in pending]):
+            group = pending[settled : settled + len(reasons)]
+            self.inbox.settle([(one.n, found) for one, found in zip(group, reasons, strict=True)])
+            settled += len(group)
+            self._feed_in_turn()
+        return settled
 
-    def _publish(self, group: Sequence[Pending], examined: Iterator[Examined]) -> None:
-        check_free_space(self.home.path)
-        reasons = self._commit(islice(examined, len(group)))
-        if not all(reasons):
-            flush(self.home, self.keys, self.clock.now())
-        self.inbox.settle([(one.n, found) for one, found in zip(group, reasons, strict=True)])
-        self._feed_in_turn()
+    def take(self, envelopes: Sequence[Envelope]) -> list[Sequence[Reason]]:
+        """Judge, commit and publish what whoever holds the lock brings along; return the reasons against each.
+
+        Nothing of it lies in the inbox before, but what was refused is kept there, as of every submission.
+        """
+        found: list[Sequence[Reason]] = []
+        for reasons in self._publish([dump_envelope(one) for one in envelopes]):
+            start = len(found)
+            found += reasons
+            refused = [(envelopes[n], found[n]) for n in range(start, len(found)) if found[n]]
+            if refused:
+                self.inbox.refuse(refused)
+            self._feed_in_turn()
+        return found
+
+    def _publish(self, envelopes: Sequence[bytes]) -> Iterator[list[Sequence[Reason]]]:
+        """Bring envelopes out, some thousand at once; yield the reasons against each, as soon as they are out."""
+        with contextlib.closing(examine_all(envelopes, self.tip.roster)) as examined:
+            for start in range(0, len(envelopes), TOGETHER):
+                check_free_space(self.home.path)
+                reasons = self._commit(islice(examined, min(TOGETHER, len(envelopes) - start)))
+                if not all(reasons):
+                    flush(self.home, self.keys, self.clock.now())
+                yield reasons
 
     def catch_up(self) -> bool:
         """Feed the catalogue for a moment; tell whether more waits to be fed."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ledger.errors import LedgerError, StoreError
-from ledger.index import Index
+from ledger.index import Index, key_of
 from ledger.publisher.home import Home
 from ledger.publisher.schema import LEDGER_VERSION, open_checked
 from ledger.records.entry import parse_entry
@@ -106,6 +106,11 @@ class Store:
             if row is not None and row[0] == entry_id:
                 return index
         return None
+
+    def places_of(self, ids: Sequence[str]) -> dict[str, int]:
+        """Return the index of each entry that has a payload of one of these ids."""
+        known = self.index.known([key_of("id", one) for one in ids])
+        return {one: index for one in ids if key_of("id", one) in known and (index := self.index_of(one)) is not None}
 
     def roster_entries(self, size: int | None = None) -> Iterator[tuple[int, bytes]]:
         """Yield (index, bytes) of the roster's entries among the first ``size``, oldest first."""

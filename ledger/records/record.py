@@ -102,13 +102,22 @@ def parse_record(payload: bytes) -> Record:
         NewerFormatError: a later version's record.
         AdmissionError: with every fault of its fields.
     """
-    data = canonical.parse(payload, limit=MAX_RECORD)
-    reasons = list(check_record(data))
+    data = canonical.parse_fitting(payload, limit=MAX_RECORD, fits=_fits)
+    if data is None:
+        data = canonical.parse(payload, limit=MAX_RECORD)
+        reasons = list(check_record(data))
+    else:
+        reasons = list(_check_across(data))
     if any(reason.unknown for reason in reasons):
         raise NewerFormatError("; ".join(map(str, reasons)))
     if reasons:
         raise AdmissionError(reasons)
     return Record(payload, hashlib.sha256(payload).hexdigest(), data)
+
+
+def _fits(data: Any) -> bool:
+    """Tell whether shape and fields fit, and every key of ``extra`` is one."""
+    return _RECORD.fits(data) and FIELDS[data["kind"]].fits(data["fields"]) and all(map(canonical.is_key, data["extra"]))
 
 
 def check_record(data: Any) -> Iterator[Reason]:
@@ -123,13 +132,21 @@ def check_record(data: Any) -> Iterator[Reason]:
     if kind in KINDS and type(data.get("fields")) is dict:
         yield from FIELDS[kind](data["fields"], "fields")
     if not faults:
-        yield from _check_number(data)
-        yield from _check_documents(data)
+        yield from _check_across(data)
+
+
+def _check_across(data: dict[str, Any]) -> Iterator[Reason]:
+    """Yield every fault across the keys of a record whose single values fit."""
+    yield from _check_number(data)
+    yield from _check_documents(data)
+    if data["relations"]:
         yield from _check_relations(data)
-        if data["signers"] != sorted(set(data["signers"])):
-            yield Reason("unsorted", "signers")
-        if not data["signatories"] and kind not in ("void", "notice"):
-            yield Reason("missing", "signatories")
+    if "changes" in data["fields"] and not any(relation["type"] == "amends" for relation in data["relations"]):
+        yield Reason("changes-without-amends", "fields.changes")
+    if data["signers"] != sorted(set(data["signers"])):
+        yield Reason("unsorted", "signers")
+    if not data["signatories"] and data["kind"] not in ("void", "notice"):
+        yield Reason("missing", "signatories")
 
 
 def _check_number(data: dict[str, Any]) -> Iterator[Reason]:
@@ -162,8 +179,6 @@ def _check_relations(data: dict[str, Any]) -> Iterator[Reason]:
             yield Reason("relation-to-itself", path)
     if sum(relation["type"] == "corrects" for relation in data["relations"]) > 1:
         yield Reason("two-corrections", "relations")
-    if "changes" in data["fields"] and not any(relation["type"] == "amends" for relation in data["relations"]):
-        yield Reason("changes-without-amends", "fields.changes")
 
 
 def _ref(value: Any, path: str) -> Iterator[Reason]:

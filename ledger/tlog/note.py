@@ -9,12 +9,17 @@ The text must be ignored until a signature by a trusted key has held. Accepted i
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ledger.errors import FormatError, NewerFormatError, SignatureError
 from ledger.tlog.encoding import format_base64, parse_base64
+
+if TYPE_CHECKING:
+    from nacl.signing import VerifyKey
 
 __all__ = [
     "COSIGNATURE_ED25519",
@@ -159,14 +164,24 @@ def check_ed25519(key: bytes, message: bytes, signature: bytes) -> None:
     Raises:
         SignatureError: anything else, wrong lengths included.
     """
-    from nacl.exceptions import BadSignatureError
-    from nacl.exceptions import ValueError as NaClValueError
+    try:
+        _verify_key(key).verify(message, signature)
+    except (_crypto_error(), ValueError, TypeError):
+        raise SignatureError("the Ed25519 signature does not match its key and text") from None
+
+
+@functools.cache
+def _crypto_error() -> type[Exception]:
+    from nacl.exceptions import CryptoError
+
+    return CryptoError
+
+
+@functools.lru_cache(maxsize=1024)
+def _verify_key(key: bytes) -> VerifyKey:
     from nacl.signing import VerifyKey
 
-    try:
-        VerifyKey(key).verify(message, signature)
-    except (BadSignatureError, NaClValueError, ValueError, TypeError):
-        raise SignatureError("the Ed25519 signature does not match its key and text") from None
+    return VerifyKey(key)
 
 
 def _parse_line(line: str) -> NoteSignature:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from typing import Any
 
+import orjson
 import pytest
 
-from ledger.errors import FormatError, LedgerError
+from ledger.errors import AdmissionError, FormatError, LedgerError, NewerFormatError
 from ledger.records import canonical
 from ledger.records.entry import MAX_ENTRY, Entry, dump_entry, entry_around, parse_entry
 from ledger.records.envelope import Envelope, Signature, dump_envelope, envelope_of, load_envelope, value_of
 from ledger.records.kinds import FIELDS
-from ledger.records.record import _RECORD, RECORD_TYPE
+from ledger.records.record import _RECORD, RECORD_TYPE, Record, check_record, parse_record
 
 ODD: list[Any] = [
     None, True, 0, -1, 2**53, 1.5, "", " x", "x", "3374012345678901", "a" * 5000, [], {}, ["x"], {"x": 1}, "2026-02-30", "2026-01-01",
@@ -60,6 +62,25 @@ def test_a_value_fits_exactly_where_nothing_is_said_against_it(odd: Any) -> None
         shape, fields = FIELDS["contract"], record.get("fields")
         assert shape.fits(fields) == (not list(shape.faults(fields, ""))), path
     assert _RECORD.fits(RECORD)
+
+
+@pytest.mark.parametrize("odd", [*ODD, ...], ids=lambda odd: repr(odd)[:20])
+def test_records_are_read_alike_both_ways(odd: Any) -> None:
+    """With any odd value at any place, and under keys that are none, the short way and the long way say the same."""
+    for path in places(RECORD)[1:]:
+        for record in (changed(RECORD, path, odd), {**RECORD, "extra": {"a b": "c"}}, {**RECORD, "extra": {"a": None if odd is ... else odd}}):
+            data = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+            assert outcome(parse_record, data) == outcome(_record_long, data), path
+
+
+def _record_long(data: bytes) -> Any:
+    value = canonical.parse(data, limit=32 * 1024)
+    reasons = list(check_record(value))
+    if any(reason.unknown for reason in reasons):
+        raise NewerFormatError("")
+    if reasons:
+        raise AdmissionError(reasons)
+    return Record(data, hashlib.sha256(data).hexdigest(), value)
 
 
 def envelope(count: int = 1, kind: str = RECORD_TYPE, payload: bytes = b'{"a":1}') -> Envelope:
