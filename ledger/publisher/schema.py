@@ -7,6 +7,7 @@ index tables are derived and carry no triggers. There is no table of tiles: tile
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ledger.errors import StoreError
 from ledger.index import SCHEMA as INDEX_SCHEMA
 from ledger.sqlite import connect, driver
 
-__all__ = ["INBOX_VERSION", "LEDGER_VERSION", "create_inbox", "create_ledger", "open_checked"]
+__all__ = ["INBOX_VERSION", "LEDGER_VERSION", "create_inbox", "create_ledger", "expected_schema", "open_checked"]
 
 LEDGER_VERSION = 2
 INBOX_VERSION = 1
@@ -81,6 +82,19 @@ def create_ledger(path: Path) -> None:
 def create_inbox(path: Path) -> None:
     """Make an empty ``inbox.db``."""
     _create(path, _INBOX, INBOX_VERSION)
+
+
+@functools.cache
+def expected_schema(name: str) -> frozenset[tuple[str, str, str, str]]:
+    """Return (type, name, table, SQL) of all that ``ledger.db`` or ``inbox.db`` is made of, by the name without ``.db``."""
+    connection = connect(":memory:")
+    try:
+        for statement in _statements({"ledger": _LEDGER + _triggers() + INDEX_SCHEMA, "inbox": _INBOX}[name]):
+            connection.execute(statement)
+        query = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+        return frozenset(connection.execute(query).fetchall())
+    finally:
+        connection.close()
 
 
 def open_checked(path: Path, version: int, *, read_only: bool = False) -> Any:
