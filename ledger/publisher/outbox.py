@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ledger.durable import remove, sync_all, told, write_files
+from ledger.durable import remove, sync_all, sync_folders, told, write_files
 from ledger.errors import LedgerError, StoreError
 from ledger.keyfile import LogKeys
 from ledger.publisher.documents import move_documents
@@ -171,6 +171,12 @@ def _publish_documents(store: Store, roster: Roster, old_size: int, new_size: in
         "SELECT DISTINCT sha256 FROM documents WHERE idx >= ? AND idx < ?", (old_size, new_size)
     ).fetchall()
     move_documents(store.home, [row[0] for row in rows if row[0] not in roster.withdrawn])
-    for sha256 in roster.withdrawn:
-        remove(store.home.document(sha256))
-        remove(store.home.staged(sha256))
+    _take_away(store.home, roster.withdrawn)
+
+
+def _take_away(home: Home, withdrawn: Iterable[str]) -> None:
+    """Remove withdrawn documents, durably: what only seems gone would be back after a power cut, and nobody would look."""
+    places = [place for sha256 in withdrawn for place in (home.document(sha256), home.staged(sha256)) if place.exists()]
+    for place in places:
+        remove(place)
+    sync_folders(place.parent for place in places)

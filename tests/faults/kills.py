@@ -108,7 +108,7 @@ class Kills:
         try:
             while (left := count - sum(self.counts.values())) > 0:
                 self._round(load, left)
-                check_audit(self.town.home, self.town.folder / "audit-all-along")
+                check_audit(self.town.home, self.town.folder / "audit-all-along", interrupted=True)
         finally:
             load.url = ""
             load.stop()
