@@ -36,11 +36,12 @@ from ledger.verifier.auditfiles import (
     check_policy_files,
     check_roster_file,
 )
+from ledger.verifier.auditlookups import LookUps
 from ledger.verifier.auditread import Bundle, bundles
 from ledger.verifier.auditstate import AuditState, open_state
 from ledger.verifier.auditwhole import Certainty, forget_files
 from ledger.verifier.client import Source
-from ledger.verifier.findings import Finding, find
+from ledger.verifier.findings import Finding, find, take_in_dates
 from ledger.verifier.reader import View, open_ledger
 from ledger.verifier.trust import changed_keys
 from ledger.verifier.verdict import Check, Say, Verdict, check_of
@@ -147,13 +148,15 @@ class _Run:
         """Go through the plan until something keeps the rest from meaning anything."""
         self.checks += [_kept_conviction(one.files) for one in self.state.evidence()]
         view = self._open()
-        if view is None or not self._accept_history(view) or not self._read_entries(view):
+        if view is None or not self._accept_history(view):
             return
-        run = self._count_run()
+        look_ups = LookUps(self.state, self.source, self._count_run())
+        if not self._read_entries(view, look_ups):
+            return
         self.checks += [check_log_key(view, self.state), check_roster_file(view, self.state)]
-        self.checks += [*check_policy_files(view, self.state), check_look_ups(view, self.state, run, self.certainty)]
+        self.checks += [*check_policy_files(view, self.state), check_look_ups(self.state, look_ups, self.certainty)]
         if self.with_documents:
-            self.checks += check_documents(view, self.state, run, self.certainty, self.progress)
+            self.checks += check_documents(view, self.state, look_ups.run, self.certainty, self.progress)
         else:
             self.checks.append(Check("document", "not_checked", "documents-left-out"))
         self._dispute()
@@ -232,13 +235,12 @@ class _Run:
             self.state.save(replace(head, kept_size=view.size, kept_root=root, kept_note=note))
         return True
 
-    def _read_entries(self, view: View) -> bool:
+    def _read_entries(self, view: View, look_ups: LookUps) -> bool:
         """Steps 3 to 6: every new entry; stops at the first that is false, and keeps what is before it."""
-        replay = EntryReplay(self.state, view.checkpoint.origin, self.certainty)
-        keys = {keyid: one.key.raw for keyid, one in self.state.roster.enrolments.items()}
+        replay = EntryReplay(self.state, view.checkpoint.origin, view.entry, self.certainty)
         try:
-            with contextlib.closing(bundles(view, self.state.head.size, keys)) as found:
-                fault = self._replay(view, replay, found)
+            with contextlib.closing(bundles(view, self.state.head.size)) as found:
+                fault = self._replay(view, replay, found, look_ups)
         except LedgerError as error:
             if isinstance(error, StoreError):
                 raise
@@ -254,7 +256,9 @@ class _Run:
         self._add_entry_checks(view)
         return True
 
-    def _replay(self, view: View, replay: EntryReplay, found: Iterator[Bundle]) -> EntryFault | None:
+    def _replay(
+        self, view: View, replay: EntryReplay, found: Iterator[Bundle], look_ups: LookUps
+    ) -> EntryFault | None:
         """Replay the bundles, some in each transaction; return what is wrong with the first false entry.
 
         What stops the reading is raised when what was read before it is kept.
@@ -270,6 +274,8 @@ class _Run:
                     self.progress("entries", self.state.head.size, view.size)
                     if not more or time.monotonic() > until:
                         break
+                take_in_dates(self.state)
+            look_ups.gather()
         if stopped:
             raise stopped[0]
         return fault

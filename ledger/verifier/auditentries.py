@@ -7,18 +7,19 @@ is what can only be judged by knowing it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from ledger.errors import FormatError, LedgerError, NewerFormatError, Reason
-from ledger.index import Batch, keys_of
-from ledger.index.examined import sound_record
-from ledger.records.entry import NO_ROSTER, Entry, first_prev, parse_entry
+from ledger.errors import LedgerError, NewerFormatError, Reason
+from ledger.index import Batch, Rows
+from ledger.records.entry import NO_ROSTER, Entry, first_prev
 from ledger.records.events import ROSTER_TYPE
 from ledger.records.record import Record
-from ledger.records.replay import judge
+from ledger.records.replay import BINDING, judge
 from ledger.records.roster import apply_roster
-from ledger.verifier.auditread import Bundle, ReadEntry, restored
+from ledger.verifier.auditclear import CLEAR
+from ledger.verifier.auditread import Bundle, ReadEntry, parsed, restored
 from ledger.verifier.auditstate import AuditState
 from ledger.verifier.auditwhole import Certainty
 from ledger.verifier.findings_acts import FoundInActs
@@ -27,6 +28,9 @@ __all__ = ["EntryFault", "EntryReplay"]
 
 _ABOUT_SIGNATURES = ("bad-signature", "signatures-are-not-the-signers")
 _NEEDS_EARLIER_ACTS = ("unknown-target", "number-used")
+_NAMES = 3  # of an act's keys: its id, its reference, and its number (or a document, where it has none)
+
+Opened = ReadEntry | LedgerError | tuple[Any, ...]
 
 
 class EntryFault(Exception):  # noqa: N818 (what it carries is a fault of the ledger, not an error of this program)
@@ -38,17 +42,19 @@ class EntryFault(Exception):  # noqa: N818 (what it carries is a fault of the le
 
 
 class EntryReplay:
-    """Reads bundles onto a state, inside the caller's transaction.
+    """Reads bundles onto a state, inside the caller's transaction; ``raw`` gives the bytes of an entry.
 
     ``prev``, ``time``, ``roster`` and ``blind`` are the head's, moved with each entry.
     """
 
-    def __init__(self, state: AuditState, origin: str, certainty: Certainty) -> None:
-        self.state, self.origin, self.certainty = state, origin, certainty
+    def __init__(self, state: AuditState, origin: str, raw: Callable[[int], bytes], certainty: Certainty) -> None:
+        self.state, self.origin, self.raw, self.certainty = state, origin, raw, certainty
         head = state.head
         self.prev, self.time, self.roster, self.blind = head.prev, head.time, head.roster, head.blind
         self.has_unchecked = state.unchecked() is not None
-        self.found, self.acts = FoundInActs(state), Batch(state.index)
+        self.found, self.acts, self.rows = FoundInActs(state), Batch(state.index), Rows()
+        self.known: set[int] = set()
+        self.offices: dict[str, str] = {}
 
     def read(self, bundle: Bundle) -> EntryFault | None:
         """Judge and keep the entries of ``bundle``, the state's next, and move the head behind them.
@@ -59,11 +65,14 @@ class EntryReplay:
             StoreError: the state is damaged, so that nothing can be said.
         """
         fault, times = None, list[str]()
-        entries = [_parsed(data) for data in bundle.entries]
-        self.acts = self._expecting(entries)
+        entries = [_opened(one) for one in bundle.entries]
+        self._expect(entries)
         try:
-            for place, (leaf, one) in enumerate(zip(bundle.leaves, entries, strict=True)):
-                self._read_one(bundle.start + place, one)
+            for index, (leaf, one) in enumerate(zip(bundle.leaves, entries, strict=True), bundle.start):
+                if not isinstance(one, tuple):
+                    self._read_one(index, one)
+                elif not self._keep_clear(one):
+                    self._read_one(index, parsed(self.raw(index)) if one[-1] is None else restored(one[-1]))
                 self.prev = leaf.hex()
                 times.append(self.time)
         except EntryFault as found:
@@ -72,15 +81,52 @@ class EntryReplay:
             self._move_head(bundle, times)
         return fault
 
-    def _expecting(self, entries: list[ReadEntry | LedgerError]) -> Batch:
-        """Return the acts so far, of which what judging these entries needs is looked up together."""
-        acts = Batch(self.state.index)
-        known = [(one.record, one.keys) for one in entries if isinstance(one, ReadEntry) and one.record is not None]
-        acts.expect([record for record, _ in known], [keys for _, keys in known])
-        return acts
+    def _expect(self, entries: Sequence[Opened]) -> None:
+        """Look up together what keeping these entries needs to know of the acts before."""
+        self.acts = Batch(self.state.index)
+        clear = [one for one in entries if isinstance(one, tuple)]
+        if clear:  # acts that are kept beside the batch: it must not remember what was unknown before them
+            self.known = self.state.index.known([key for one in clear for key in one[4][:_NAMES]])
+            return
+        waiting = [(one.record, one.keys) for one in entries if isinstance(one, ReadEntry) and one.record is not None]
+        self.known = set()
+        self.acts.expect([record for record, _ in waiting], [keys for _, keys in waiting])
+
+    def _keep_clear(self, one: tuple[Any, ...]) -> bool:
+        """Keep an entry that is clear, if its place is this one and none of its names may have been used before."""
+        _, prev, roster, time, keys, act, documents, relations, rows, found, _ = one
+        index, ref, office, names = act[0], act[3], act[6], keys[:_NAMES]
+        if prev != self.prev or roster != self.roster or self.blind or time < self.time or not self.known.isdisjoint(names):
+            return False
+        if relations and not all(self._is_supposed(kind, target, office) for _, kind, target in relations):
+            return False
+        self.known.update(names)
+        self.offices[ref] = office
+        self.rows.acts.append(act)
+        self.rows.documents += documents
+        self.rows.relations += relations
+        self.rows.keys += rows
+        self.rows.last = index
+        self.found.note(index, ref, found)
+        self.time = time
+        return True
+
+    def _is_supposed(self, kind: str, target: str, office: str) -> bool:
+        """Tell whether an act that a clear one names is as was supposed: it exists, and is of that office if that counts."""
+        found = self.offices.get(target)
+        if found is None:
+            act = self.acts.by_ref(target)
+            found = None if act is None else act.office
+        return found is not None and (kind not in BINDING or found == office)
+
+    def _settle(self) -> None:
+        """Write the acts that were clear, so that the index knows them."""
+        self.rows.write(self.state.connection)
+        self.offices = {}
 
     def _move_head(self, bundle: Bundle, times: list[str]) -> None:
         leaves = bundle.leaves[: len(times)]
+        self._settle()
         self.acts.write()
         self.found.keep()
         self.state.add_leaves(bundle.start, leaves, times)
@@ -92,6 +138,7 @@ class EntryReplay:
 
     def _read_one(self, index: int, one: ReadEntry | LedgerError) -> None:
         """Judge and keep the entry at ``index``; raises EntryFault before anything of it is kept."""
+        self._settle()
         if isinstance(one, NewerFormatError):
             self._add_unchecked(index, "newer-format", str(one))
             self.blind = self.blind or "entry"
@@ -100,6 +147,7 @@ class EntryReplay:
             raise EntryFault("chain", "entry-malformed", index, str(one))
         self._check_chain(index, one.entry)
         self._check_founding(index, one.entry)
+        self.known.update(one.keys[:_NAMES])
         blind = self._check_roster(index, one.entry)
         self.roster, self.blind = self._keep(index, one, blind)
         self.time = one.entry.time
@@ -181,13 +229,8 @@ class EntryReplay:
         raise EntryFault(name, "entry-not-allowed", index, "; ".join(map(str, reasons)), tuple(reasons))
 
 
-def _parsed(data: bytes | tuple[object, ...]) -> ReadEntry | LedgerError:
+def _opened(data: Any) -> Opened:
     """Return an entry as a child left it, or as it is read here; or what is wrong with it."""
-    if type(data) is tuple:
-        return restored(data)
-    try:
-        entry = parse_entry(data)  # type: ignore[arg-type]
-    except (FormatError, NewerFormatError) as error:
-        return error
-    record = sound_record(entry.envelope)
-    return ReadEntry(entry, record, {}, () if record is None else keys_of(record))
+    if type(data) is bytes:
+        return parsed(data)
+    return data if data[0] == CLEAR else restored(data)

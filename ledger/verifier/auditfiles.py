@@ -100,9 +100,8 @@ def _newest_roster(view: View, state: AuditState) -> Roster:
     return rosters[-1] if any(one.hash == state.roster.hash for one in rosters) else state.roster
 
 
-def check_look_ups(view: View, state: AuditState, run: int, certainty: Certainty) -> Check:
+def check_look_ups(state: AuditState, look_ups: LookUps, certainty: Certainty) -> Check:
     """Require that every act stands in its look-up files, where people will look for it."""
-    look_ups = LookUps(state, view.source, run)
     look_ups.take_in()
     try:
         look_ups.read_all()

@@ -41,26 +41,30 @@ class LookUps:
         self.lacking: dict[str, list[int]] = {}
         self.read = 0
         self._new: dict[str, _Lines] = {}
-        self._unsure: set[str] = set()
+        self._gathered = int(state.mark("look-ups") or 0)
+        self._unsure = {name for (name,) in state.rows("SELECT name FROM buckets WHERE stale = 1")}
         self._results: list[tuple[int, bytes, int, int, str]] = []
 
-    def take_in(self) -> None:
-        """Note the files in which the acts stand that are new since the last run that came to this."""
-        start, size = int(self.state.mark("look-ups") or 0), self.state.head.size
-        self._unsure = {name for (name,) in self.state.rows("SELECT name FROM buckets WHERE stale = 1")}
-        for index, name, value in _lines(self.state, start):
+    def gather(self) -> None:
+        """Gather the lines of the acts that are new since the last run that came to this, or since it was called before."""
+        for index, name, value in _lines(self.state, self._gathered):
             lines = self._new.get(name)
             if lines is None:
                 lines = self._new[name] = _Lines()
             line = b"%s %d\n" % (value.encode("ascii"), index)
             lines.length += len(line)
             lines.hash.update(line)
+        self._gathered = self.state.head.size
+
+    def take_in(self) -> None:
+        """Note the files in which acts stand that are new."""
+        self.gather()
         with self.state.transaction():
             self.state.connection.executemany(
                 "INSERT INTO buckets VALUES (?, 0, ?, 1, 0) ON CONFLICT (name) DO UPDATE SET stale = 1",
                 [(name, _NONE) for name in sorted(self._new)],
             )
-            self.state.set_mark("look-ups", size)
+            self.state.set_mark("look-ups", self._gathered)
 
     def read_all(self) -> None:
         """Read the files whose turn it is.

@@ -25,7 +25,7 @@ from ledger.verifier.verdict import Say
 if TYPE_CHECKING:
     from ledger.verifier.audit import AuditReport
 
-__all__ = ["Finding", "Ground", "find", "render"]
+__all__ = ["Finding", "Ground", "find", "render", "take_in_dates"]
 
 LATE_DAYS = 30
 _SHOWN = 3
@@ -84,11 +84,6 @@ class Ground:
             code, values = json.loads(body)
             yield Finding(code, (ref,), values)
 
-    @property
-    def offset(self) -> str:
-        """The city's offset, as SQLite's date functions take it."""
-        return self.state.roster.utc_offset
-
 
 Rule = Callable[[Ground], Iterator[Finding]]
 
@@ -102,7 +97,8 @@ def find(state: AuditState, *, now: int) -> tuple[Finding, ...]:
     with state.transaction():
         findings_acts.refresh(state)
         findings_numbers.refresh(ground)
-        refresh(ground)
+        take_in_dates(state)
+        _refresh_signatories(ground)
     rules = (*findings_numbers.RULES, *RULES, *findings_contracts.RULES)
     return tuple(found for rule in rules for found in rule(ground))
 
@@ -130,13 +126,12 @@ def _listed(findings: list[Finding], say: Say) -> list[str]:
 # -- time and terms
 
 
-def refresh(ground: Ground) -> None:
-    """Take in the acts that are new: how many have numbers, their dates, and the terms that the roster gives."""
-    since = int(ground.state.mark("dates") or 0)
+def take_in_dates(state: AuditState) -> None:
+    """Take in the acts that are new: how many have numbers, and their dates; inside the caller's transaction."""
+    values = {"since": int(state.mark("dates") or 0), "offset": state.roster.utc_offset, "late": LATE_DAYS}
     for query in _TAKE_IN:
-        ground.state.connection.execute(query, {"since": since, "offset": ground.offset, "late": LATE_DAYS})
-    _refresh_signatories(ground, since)
-    ground.state.set_mark("dates", ground.state.head.size)
+        state.connection.execute(query, values)
+    state.set_mark("dates", state.head.size)
 
 
 _DELAYS = """
@@ -210,7 +205,7 @@ _SIGNATORIES = """
 """
 
 
-def _refresh_signatories(ground: Ground, since: int) -> None:
+def _refresh_signatories(ground: Ground) -> None:
     """Ask the new acts, or all where the terms of somebody have changed, whoever in them is known to the roster."""
     from ledger.verifier.findings_acts import who_of
 
@@ -222,7 +217,8 @@ def _refresh_signatories(ground: Ground, since: int) -> None:
     if state.mark("signatories-by") != by:
         state.connection.execute("DELETE FROM findings WHERE rule = 'signatory-outside-term'")
         state.set_mark("signatories-by", by)
-        since = 0
+        state.set_mark("signatories", 0)
+    since = int(state.mark("signatories") or 0)
     whose = json.dumps([who_of(*key) for key in terms])
     for index, n, ref, number, office, signed_on, name, position in ground.rows(_SIGNATORIES, since, whose):
         found = terms.get((name.casefold(), position.casefold()), [])
@@ -231,6 +227,7 @@ def _refresh_signatories(ground: Ground, since: int) -> None:
             body = json.dumps(["signatory-outside-term", values], ensure_ascii=False)
             row = ("signatory-outside-term", index, n, ref, body)
             state.connection.execute("INSERT INTO findings VALUES (?, ?, ?, ?, ?)", row)
+    state.set_mark("signatories", state.head.size)
 
 
 def listed(items: list[str]) -> str:

@@ -25,7 +25,7 @@ from ledger.records.record import Record
 from ledger.verifier.auditstate import AuditState
 from ledger.verifier.findings_contracts import found_in
 
-__all__ = ["FoundInActs", "refresh", "rules_data", "who_of"]
+__all__ = ["FoundInActs", "look_at", "refresh", "rules_data", "who_of"]
 
 NUMBER = "number-at-odds"
 _MONTHS = {"I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"}
@@ -35,31 +35,27 @@ _OF_ACTS = (NUMBER, "incomplete", "values-at-odds", "direct")
 _CODE = 1  # of the rules below: another one makes every act be asked again
 
 Data = dict[str, Any]
+Looked = tuple[list[tuple[str, str]], list[int]]
 
 
 class FoundInActs:
     """Notes what acts give, act by act, into a state; to be kept in the transaction that keeps the acts."""
 
     def __init__(self, state: AuditState) -> None:
-        self.state, self.data = state, rules_data()
+        self.state = state
         self._findings: list[tuple[str, int, int, str, str]] = []
         self._people: list[tuple[int, int]] = []
         self._is_new = state.head.size == 0
 
     def add(self, record: Record, index: int) -> None:
         """Ask an act."""
-        data, n = record.data, 0
-        if data["number"] is not None:
-            for code, values in _number_at_odds(self.data, data):
-                self._add(NUMBER, index, n, data["ref"], [code, values])
-                n += 1
-        if data["kind"] == "contract":
-            for rule, body in found_in(self.data, data):
-                self._add(rule, index, n, data["ref"], body)
-                n += 1
-        for one in data["signatories"]:
-            if one["capacity"] == "definitive" and "name" in one:
-                self._people.append((index, who_of(one["name"], one["position"])))
+        self.note(index, record.ref, look_at(record.data))
+
+    def note(self, index: int, ref: str, looked: Looked) -> None:
+        """Note what an act has given."""
+        found, people = looked
+        self._findings += [(rule, index, n, ref, body) for n, (rule, body) in enumerate(found)]
+        self._people += [(index, who) for who in people]
 
     def keep(self) -> None:
         """Write what has been noted."""
@@ -72,8 +68,17 @@ class FoundInActs:
             self.state.set_mark("acts-by", _version())
         self._is_new = False
 
-    def _add(self, rule: str, index: int, n: int, ref: str, body: Any) -> None:
-        self._findings.append((rule, index, n, ref, orjson.dumps(body).decode("utf-8")))
+
+def look_at(data: Data) -> Looked:
+    """Return what one act gives: (rule, JSON) of each finding, and who signed the paper in which position."""
+    rules, found = rules_data(), list[tuple[str, Any]]()
+    if data["number"] is not None and not _is_plain(data["number"]):
+        found += [(NUMBER, one) for one in _number_at_odds(rules, data)]
+    if data["kind"] == "contract":
+        found += found_in(rules, data)
+    signed = [one for one in data["signatories"] if one["capacity"] == "definitive" and "name" in one]
+    people = [who_of(one["name"], one["position"]) for one in signed]
+    return [(rule, orjson.dumps(body).decode("utf-8")) for rule, body in found], people
 
 
 def refresh(state: AuditState) -> None:
@@ -112,6 +117,18 @@ def who_of(name: str, position: str) -> int:
     """Return a short hash of a person in a position, however it is capitalised; 62 bits."""
     text = f"{name.casefold()}\0{position.casefold()}".encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:8]) >> 2
+
+
+@functools.lru_cache(maxsize=1)
+def _suspect() -> re.Pattern[str]:
+    """What a number has in which something may be found: no digit, the mark of a paper, a word of Roman digits."""
+    marks = "|".join(re.escape(one["mark"]) for one in rules_data()["number_marks"])
+    return re.compile(rf"\A\D*\Z|(?i:{marks})|(?<![A-Za-z0-9])[IVX]{{2,}}(?![A-Za-z0-9])", re.ASCII)
+
+
+def _is_plain(number: str) -> bool:
+    """Tell whether nothing can be found in a number, at a glance."""
+    return number.isascii() and not _suspect().search(number)
 
 
 def _number_at_odds(rules: Data, data: Data) -> Iterator[tuple[str, Data]]:

@@ -71,24 +71,48 @@ class FolderSource:
 
     def stream(self, path: str, *, limit: int) -> Iterator[bytes]:
         """Yield the file in chunks."""
-        try:
-            target = (self.root / _checked(path)).resolve(strict=True)
-            if not target.is_relative_to(self.root):
-                raise failed(self.location, path, "leads outside")
-            handle = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except (FileNotFoundError, NotADirectoryError):
-            raise missing(self.location, path) from None
-        except (OSError, RuntimeError) as error:
-            raise failed(self.location, path, str(error)) from None
+        handle = _open_directly(self.root, _checked(path))
+        if handle is None:
+            handle = self._open_resolved(path)
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
             raise missing(self.location, path)
         with open(handle, "rb") as file:
             yield from _capped(self.location, path, _read(file, self.location, path), limit)
 
+    def _open_resolved(self, path: str) -> int:
+        """Open a file to which symbolic links lead, if it lies inside; or tell why it cannot be opened."""
+        try:
+            target = (self.root / path).resolve(strict=True)
+            if not target.is_relative_to(self.root):
+                raise failed(self.location, path, "leads outside")
+            return os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
+            raise missing(self.location, path) from None
+        except (OSError, RuntimeError) as error:
+            raise failed(self.location, path, str(error)) from None
+
     def fetch(self, path: str, *, limit: int) -> bytes:
         """Return the file."""
         return b"".join(self.stream(path, limit=limit))
+
+
+def _open_directly(root: Path, path: str) -> int | None:
+    """Open a file folder by folder, through no symbolic link; None where that is not the way to it."""
+    *folders, name = path.split("/")
+    folder = None
+    try:
+        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+        for part in folders:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError:
+        return None
+    finally:
+        if folder is not None:
+            os.close(folder)
 
 
 class UrlSource:
