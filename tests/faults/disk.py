@@ -66,7 +66,7 @@ class Disk:
             patched.enter_context(mock.patch.object(builtins, "open", self._opening(builtins.open)))
             patched.enter_context(mock.patch.object(durable, "sync_all", self._syncing_all(durable.sync_all)))
             patched.enter_context(mock.patch("ledger.publisher.outbox.sync_all", durable.sync_all))
-            patched.enter_context(mock.patch.object(our_sqlite, "driver", lambda: _Driver(module, self)))
+            patched.enter_context(mock.patch.object(our_sqlite, "driver", return_value=_Driver(module, self)))
             yield self
 
     def cut_power(self) -> None:

@@ -84,7 +84,7 @@ def children_of(pid: int) -> dict[str, int]:
         if entry.name.isdecimal():
             with contextlib.suppress(OSError):
                 parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                words = (entry / "cmdline").read_bytes().decode().split("\0")
+                words = (entry / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
                 if parent == pid:
                     found.update({name: int(entry.name) for name in ("sequence", "web") if name in words})
     return found
