@@ -12,6 +12,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from io import FileIO
 from pathlib import Path
 from typing import IO
 
@@ -182,20 +183,26 @@ def _write(files: list[tuple[Path, bytes]], within: Path | None) -> None:
     folders = list(dict.fromkeys(path.parent for path, _ in files))
     for folder in folders:
         make_folder(folder, within=within)
-    for path, data in files:
-        with open(_beside(path), "wb") as file:
-            file.write(data)
-            file.flush()
+    renames = [(os.fspath(_beside(path)), os.fspath(path)) for path, _ in files]
+    for (beside, _), (_, data) in zip(renames, files, strict=True):
+        with open(beside, "wb", buffering=0) as file:
+            _write_whole(file, data)
             if not many:
                 os.fsync(file.fileno())
     if many:
         sync_all(folders[0])
-    for path, _ in files:
-        os.replace(_beside(path), path)
+    for beside, path in renames:
+        os.replace(beside, path)
     if many:
         sync_all(folders[0])
     else:
         sync_folders(folders)
+
+
+def _write_whole(file: FileIO, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
 
 
 def _beside(path: Path) -> Path:

@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from ledger.desk.journal import Journal
     from ledger.desk.refusals import Refusals
     from ledger.desk.sources import SourceRow, Table
+    from ledger.records.envelope import Envelope
 
 __all__ = ["import_"]
 
-BATCH = 1000
+BATCH = 2000
 _MOST_SHOWN = 20
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -96,6 +97,8 @@ class _Run:
                 for one in planned:
                     self._count(one)
                 self._progress()
+        if publish:  # what readers search is fed now
+            ledger.take_up()
 
     def report(self, *, published: bool) -> int:
         """Tell what was, or would be, published, and what was refused and why."""
@@ -154,11 +157,15 @@ def _publish(ledger: Ledger, planned: Sequence[Planned], journal: Journal, folde
     """Hand over what may be published: the journal first, then the acts, then what became of them."""
     waiting = [(one, one.envelope, one.act) for one in planned if one.envelope is not None and one.act is not None]
     journal.reserve((one.line, act.ref, envelope.id) for one, envelope, act in waiting)
-    outcomes = ledger.hand_over([(envelope, _paths(one, folder)) for one, envelope, _ in waiting]) if waiting else []
+    outcomes = _handed_over(ledger, [(envelope, _paths(one, folder)) for one, envelope, _ in waiting])
     codes = {outcome.id: [reason.code for reason in outcome.reasons] for outcome in outcomes}
     journal.settle((one.line, o.id, o.index, codes[o.id]) for (one, _, _), o in zip(waiting, outcomes, strict=True))
     by_line = {one.line: outcome for (one, _, _), outcome in zip(waiting, outcomes, strict=True)}
     return [_settled(one, by_line.get(one.line)) for one in planned]
+
+
+def _handed_over(ledger: Ledger, acts: Sequence[tuple[Envelope, dict[str, Path]]]) -> Sequence[Outcome]:
+    return ledger.hand_over(acts, bulk=True) if acts else []
 
 
 def _settled(one: Planned, outcome: Outcome | None) -> Planned:

@@ -65,11 +65,12 @@ class FolderLedger:
 
         return list(judge_documents(self.home, documents))
 
-    def hand_over(self, acts: Sequence[tuple[Envelope, Mapping[str, Path]]]) -> list[Outcome]:
+    def hand_over(self, acts: Sequence[tuple[Envelope, Mapping[str, Path]]], *, bulk: bool = False) -> list[Outcome]:
         """Publish acts in their order."""
         from ledger.publisher.handover import Submission, hand_over
 
-        return hand_over(self.home, [Submission(envelope, documents) for envelope, documents in acts], keys=self.keys)
+        submissions = [Submission(envelope, documents) for envelope, documents in acts]
+        return hand_over(self.home, submissions, keys=self.keys, bulk=bulk)
 
     def take_up(self) -> None:
         """Publish what waits, unless a sequencer runs that does."""

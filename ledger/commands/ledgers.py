@@ -115,8 +115,10 @@ class Ledger(Protocol):
     def lacking(self, documents: Sequence[dict[str, Any]]) -> list[Reason]:
         """Return a reason for each document (as a record names it) that is known not to be there."""
 
-    def hand_over(self, acts: Sequence[tuple[Envelope, Mapping[str, Path]]]) -> Sequence[Outcome]:
+    def hand_over(self, acts: Sequence[tuple[Envelope, Mapping[str, Path]]], *, bulk: bool = False) -> Sequence[Outcome]:
         """Publish envelopes with their documents (paths by SHA-256), in their order, and return one outcome each.
+
+        ``bulk``: many such calls follow each other, and nobody asks for proofs; ``take_up`` comes after the last.
 
         Raises:
             AdmissionError: a document's bytes are not those of its hash.

@@ -162,7 +162,7 @@ class SiteLedger:
         """Return nothing: the site names the documents that it lacks, and takes nothing without them."""
         return []
 
-    def hand_over(self, acts: Sequence[tuple[Envelope, Mapping[str, Path]]]) -> list[Outcome]:
+    def hand_over(self, acts: Sequence[tuple[Envelope, Mapping[str, Path]]], *, bulk: bool = False) -> list[Outcome]:
         """Publish acts in their order; what is told to be published is proven, and of the history that was seen."""
         from ledger.remote.handover import Submission, hand_over
 

@@ -62,10 +62,11 @@ def hand_over(
     keys: KeyOpener,
     clock: Clock | None = None,
     patience: float = PATIENCE,
-    proofs: bool = True,
+    bulk: bool = False,
 ) -> list[Outcome]:
-    """Publish ``acts`` in their order and return one outcome each, with ``proofs`` if they are wanted.
+    """Publish ``acts`` in their order and return one outcome each, with its proof.
 
+    ``bulk``: many such calls follow each other; no proofs are made, and the catalogue is fed afterwards (``sequence_once``).
     Where no other process is the sequencer, this one is, and what it brings along is committed at once; else it waits in
     the inbox for the one that runs.
 
@@ -78,39 +79,48 @@ def hand_over(
     before = _places(home, acts)
     envelopes = [act.envelope for act in acts]
     with home.lock() as ours:
-        reasons = _take(home, envelopes, keys, clock) if ours else None
+        reasons = _take(home, envelopes, keys, clock, bulk=bulk) if ours else None
     if reasons is None:
         reasons = _wait(home, envelopes, keys, clock, patience)
-    return _outcomes(home, acts, reasons, before, proofs=proofs)
+    return _outcomes(home, acts, reasons, before, proofs=not bulk)
 
 
 def sequence_once(home: Home, keys: KeyOpener, clock: Clock | None = None) -> bool:
     """Be the sequencer until nothing waits; False where another process is."""
     with home.lock() as ours:
         if ours:
-            with _started(home, keys, clock):
-                pass
+            with _started(home, keys, clock) as sequencer:
+                _catch_up(sequencer)
         return ours
 
 
 @contextlib.contextmanager
 def _started(home: Home, keys: KeyOpener, clock: Clock | None) -> Iterator[Sequencer]:
-    """Be the sequencer, under the lock: what waits first, then the caller's part, then a moment for the catalogue."""
+    """Be the sequencer, under the lock: what waits first, then the caller's part."""
     with contextlib.closing(Sequencer(home, open_log_keys(home, keys), clock)) as sequencer:
         sequencer.start()
         while sequencer.step(BATCH):
             pass
         yield sequencer
-        deadline = time.monotonic() + CATCH_UP
-        while sequencer.behind and time.monotonic() < deadline and sequencer.catch_up():
-            pass
 
 
-def _take(home: Home, envelopes: Sequence[Envelope], keys: KeyOpener, clock: Clock | None) -> list[Sequence[Reason]]:
+def _catch_up(sequencer: Sequencer) -> None:
+    """Feed the catalogue for a moment."""
+    deadline = time.monotonic() + CATCH_UP
+    while sequencer.behind and time.monotonic() < deadline and sequencer.catch_up():
+        pass
+
+
+def _take(
+    home: Home, envelopes: Sequence[Envelope], keys: KeyOpener, clock: Clock | None, *, bulk: bool
+) -> list[Sequence[Reason]]:
     """Be the sequencer for ``envelopes``; what cannot be published now waits in the inbox."""
     try:
         with _started(home, keys, clock) as sequencer:
-            return sequencer.take(envelopes)
+            reasons = sequencer.take(envelopes)
+            if not bulk:
+                _catch_up(sequencer)
+            return reasons
     except LedgerError as error:
         with contextlib.closing(Inbox(home)) as inbox:
             inbox.submit(envelopes)

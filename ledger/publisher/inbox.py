@@ -21,6 +21,9 @@ from ledger.sqlite import transaction
 __all__ = ["Inbox", "Pending"]
 
 
+MOST_BYTES = 64 * 1024 * 1024
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A submission that waits: its row number, the act's id, and the envelope's bytes as they came."""
@@ -56,11 +59,17 @@ class Inbox:
             self.connection.executemany(insert, rows)
 
     def pending(self, limit: int) -> list[Pending]:
-        """Return the oldest waiting submissions."""
+        """Return the oldest waiting submissions, at most ``limit`` and not much more than ``MOST_BYTES``."""
         rows = self.connection.execute(
             "SELECT n, id, envelope FROM submissions WHERE state = 'pending' ORDER BY n LIMIT ?", (limit,)
         )
-        return [Pending(n, act_id, bytes(envelope)) for n, act_id, envelope in rows.fetchall()]
+        found, size = [], 0
+        for n, act_id, envelope in rows:
+            found.append(Pending(n, act_id, bytes(envelope)))
+            size += len(envelope)
+            if size > MOST_BYTES:
+                break
+        return found
 
     def settle(self, outcomes: Sequence[tuple[int, Sequence[Reason]]]) -> None:
         """Mark submissions as integrated, or as refused with their reasons."""

@@ -62,45 +62,45 @@ class Sequencer:
             else:
                 check_clock(self.clock.now(), self.tip.time)
             resume(self.home, self.keys, self.clock.now())
-            if not self.inbox.pending(1):
-                self.catch_up()
+            self.behind = True
         self.tidy()
 
     def step(self, limit: int = BATCH) -> int:
-        """Judge, commit and publish up to ``limit`` waiting submissions, some thousand at once; return how many were settled."""
+        """Judge, commit and publish up to ``limit`` waiting submissions; return how many were settled."""
         pending = self.inbox.pending(limit)
-        settled = 0
-        for reasons in self._publish([one.envelope for one in pending]):
-            group = pending[settled : settled + len(reasons)]
-            self.inbox.settle([(one.n, found) for one, found in zip(group, reasons, strict=True)])
-            settled += len(group)
+        if pending:
+            reasons = self._publish([one.envelope for one in pending])
+            self.inbox.settle([(one.n, found) for one, found in zip(pending, reasons, strict=True)])
             self._feed_in_turn()
-        return settled
+        return len(pending)
 
     def take(self, envelopes: Sequence[Envelope]) -> list[Sequence[Reason]]:
         """Judge, commit and publish what whoever holds the lock brings along; return the reasons against each.
 
-        Nothing of it lies in the inbox before, but what was refused is kept there, as of every submission.
+        Nothing of it lies in the inbox before, but what was refused is kept there, as of every submission. The catalogue is
+        fed by ``catch_up``, as long as ``behind`` says so.
         """
         found: list[Sequence[Reason]] = []
-        for reasons in self._publish([dump_envelope(one) for one in envelopes]):
-            start = len(found)
-            found += reasons
-            refused = [(envelopes[n], found[n]) for n in range(start, len(found)) if found[n]]
+        for start in range(0, len(envelopes), BATCH):
+            some = envelopes[start : start + BATCH]
+            reasons = self._publish([dump_envelope(one) for one in some])
+            refused = [(one, against) for one, against in zip(some, reasons, strict=True) if against]
             if refused:
                 self.inbox.refuse(refused)
-            self._feed_in_turn()
+            self.behind = True
+            found += reasons
         return found
 
-    def _publish(self, envelopes: Sequence[bytes]) -> Iterator[list[Sequence[Reason]]]:
-        """Bring envelopes out, some thousand at once; yield the reasons against each, as soon as they are out."""
+    def _publish(self, envelopes: Sequence[bytes]) -> list[Sequence[Reason]]:
+        """Commit envelopes, some thousand in a transaction, bring them out together; return the reasons against each."""
+        found: list[Sequence[Reason]] = []
         with contextlib.closing(examine_all(envelopes, self.tip.roster)) as examined:
-            for start in range(0, len(envelopes), TOGETHER):
+            while len(found) < len(envelopes):
                 check_free_space(self.home.path)
-                reasons = self._commit(islice(examined, min(TOGETHER, len(envelopes) - start)))
-                if not all(reasons):
-                    flush(self.home, self.keys, self.clock.now())
-                yield reasons
+                found += self._commit(islice(examined, min(TOGETHER, len(envelopes) - len(found))))
+        if not all(found):
+            flush(self.home, self.keys, self.clock.now())
+        return found
 
     def catch_up(self) -> bool:
         """Feed the catalogue for a moment; tell whether more waits to be fed."""

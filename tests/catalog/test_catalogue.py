@@ -17,6 +17,7 @@ from ledger.catalog.filters import Filter
 from ledger.publisher import catalogue, handover, sequencer
 from ledger.publisher.backup import back_up, restore
 from ledger.publisher.catalogue import keep_catalogue, update_catalogue
+from ledger.publisher.documents import stage
 from ledger.publisher.fsck import check_home
 from ledger.publisher.handover import sequence_once
 from ledger.publisher.inbox import Inbox
@@ -141,8 +142,12 @@ def test_while_others_wait_it_is_fed_now_and_then(town: Town, monkeypatch: pytes
         return keep_catalogue(home)
 
     monkeypatch.setattr(sequencer, "keep_catalogue", watch)
-    outcomes = town.submit(*(town.act(b"%d" % number, number=f"{number}/X") for number in range(4)))
-    assert all(outcome.proof for outcome in outcomes)
+    acts = [town.act(b"%d" % number, number=f"{number}/X") for number in range(4)]
+    stage(town.home, {sha256: path for act in acts for sha256, path in act.documents.items()})
+    inbox = Inbox(town.home)
+    inbox.submit([act.envelope for act in acts])
+    inbox.close()
+    assert sequence_once(town.home, no_passphrase)
     assert fed == [2, 3]
     assert Catalog(town.home.search_db).size == published_size(town.home) == 6
 
