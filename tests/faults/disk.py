@@ -87,7 +87,9 @@ class Disk:
             return real()
         self.struck = True
         if plan.mode in ("after", "crash-after"):
-            real()
+            result = real()
+            if what == "open":
+                result.close()  # whoever asked for it never had it
         if plan.mode.startswith("crash"):
             self.dead = True
             raise Crash(what)
