@@ -21,9 +21,10 @@ from ledger.publisher.fsckpages import check_pages
 from ledger.publisher.fsckreplay import Replay
 from ledger.publisher.fsckstore import check_store, check_structure
 from ledger.publisher.home import Home
+from ledger.publisher.schema import LEDGER_VERSION, open_checked
 from ledger.publisher.store import Head, Store
 
-__all__ = ["Fault", "check_home"]
+__all__ = ["Fault", "check_home", "each_fault"]
 
 _OF_ANOTHER_VERSION = ("store-version", "store-older")
 Progress = Callable[[int, int], None]
@@ -35,11 +36,30 @@ def check_home(home: Home, progress: Progress | None = None) -> list[Fault]:
     Raises:
         StoreError: a later or earlier version made it, so that nothing can be said.
     """
-    found = list(_check_bytes(home))
-    found += guarded(home.path / "bening.toml", check_settings(home))
-    found += guarded(home.inbox_db, check_inbox(home))
-    found += guarded(home.path, check_leftovers(home))
-    return [*found, *guarded(home.ledger_db, _check_ledger(home, progress or (lambda done, total: None)))]
+    return list(each_fault(home, progress))
+
+
+def each_fault(home: Home, progress: Progress | None = None) -> Iterator[Fault]:
+    """Yield the faults of a home one after another, as ``check_home`` returns them."""
+    _require_version(home)
+    yield from _check_bytes(home)
+    yield from guarded(home.path / "bening.toml", check_settings(home))
+    yield from guarded(home.inbox_db, check_inbox(home))
+    yield from guarded(home.path, check_leftovers(home))
+    yield from guarded(home.ledger_db, _check_ledger(home, progress or (lambda done, total: None)))
+
+
+def _require_version(home: Home) -> None:
+    """Leave a database of another version alone; what else may be wrong with it is told later.
+
+    Raises:
+        StoreError: ``store-version``, ``store-older``.
+    """
+    try:
+        open_checked(home.ledger_db, LEDGER_VERSION, read_only=True).close()
+    except LedgerError as error:
+        if error.code in _OF_ANOTHER_VERSION:
+            raise
 
 
 def _check_bytes(home: Home) -> Iterator[Fault]:

@@ -102,8 +102,8 @@ def _copied(home: Home, found: int) -> Iterator[Home]:
     check_free_space(home.path, 2 * home.ledger_db.stat().st_size)
     make_folder(beside, 0o700)
     try:
-        (beside / "public").symlink_to(home.public.absolute())
-        (beside / "staging").symlink_to(home.staging.absolute())
+        for name in ("public", "staging", "inbox.db", "bening.toml"):
+            (beside / name).symlink_to((home.path / name).absolute())
         copy = replace(home, path=beside)
         create_ledger(copy.ledger_db)
         _copy_rows(home.ledger_db, copy)
