@@ -13,6 +13,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -30,7 +31,7 @@ from ledger.records.record import RECORD_TYPE, Record
 from ledger.records.roster import Roster, apply_roster
 from ledger.sqlite import driver
 
-__all__ = ["check_catalogue", "keep_catalogue", "rebuild_catalogue", "update_catalogue"]
+__all__ = ["check_catalogue", "keep_catalogue", "make_catalogue", "rebuild_catalogue", "update_catalogue"]
 
 _BATCH = 1000
 
@@ -63,6 +64,16 @@ def rebuild_catalogue(home: Home, progress: Callable[[int, int], None] | None = 
         LedgerError: the disk refuses, or entries cannot be read.
     """
     return _update(home, None, progress, anew=True)[0]
+
+
+def make_catalogue(store: Store, path: Path) -> None:
+    """Make another catalogue, of what is published, at ``path``."""
+    size = store.published_size()
+    feeder = Feeder(path, founding=store.home.founding, utc_offset=store.roster(size).utc_offset)
+    try:
+        _feed(store, feeder, size, None, lambda done, total: None)
+    finally:
+        feeder.close()
 
 
 def check_catalogue(home: Home, store: Store) -> Iterator[tuple[str, dict[str, object]]]:

@@ -2,7 +2,7 @@
 
     fsckpages     headers and write-ahead logs, as bytes      fsckinbox     what waits, and the settings
     fsckstore     rows of ledger.db, by fsckreplay            fsckfiles     everything under public/
-    catalogue     search.db
+    fscksearch    search.db
 
 What one part cannot read does not keep the others from being looked at.
 """
@@ -13,12 +13,12 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from ledger.errors import LedgerError
-from ledger.publisher.catalogue import check_catalogue
 from ledger.publisher.fault import Fault, guarded
 from ledger.publisher.fsckfiles import check_files, check_leftovers
 from ledger.publisher.fsckinbox import check_inbox, check_settings, founded
 from ledger.publisher.fsckpages import check_pages
 from ledger.publisher.fsckreplay import Replay
+from ledger.publisher.fscksearch import check_search
 from ledger.publisher.fsckstore import check_store, check_structure
 from ledger.publisher.home import Home
 from ledger.publisher.schema import LEDGER_VERSION, open_checked
@@ -94,5 +94,4 @@ def _check_parts(store: Store, replay: Replay, head: Head, progress: Progress) -
     yield from guarded(home.ledger_db, check_store(store, replay, head, progress))
     if replay.frontier.size == head.size:
         yield from guarded(home.public, check_files(store, replay))
-    found = (Fault(code, {"path": str(home.search_db), **values}) for code, values in check_catalogue(home, store))
-    yield from guarded(home.search_db, found)
+    yield from guarded(home.search_db, check_search(home, store))

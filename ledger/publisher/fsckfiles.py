@@ -124,9 +124,9 @@ def _check_documents(home: Home, replay: Replay, size: int, found: _Files) -> It
 def _check_strays(store: Store, replay: Replay, found: _Files) -> Iterator[Fault]:
     """Name what no entry explains; what is gone when looked at again was a writer's, at work just now."""
     head, public = replay.frontier.size, store.home.public
-    coming = {public / tile.path for tile in (*tiles_of(head), *bundle_tiles(0, head))}
-    coming |= {public / "lookup" / kind / prefix for kind, prefix in replay.index.buckets(0, head)}
-    strays = [path for path in sorted(public.rglob("*")) if not path.is_dir() and path not in found.known | coming]
+    explained = {public / tile.path for tile in (*tiles_of(head), *bundle_tiles(0, head))}
+    explained |= {public / "lookup" / kind / prefix for kind, prefix in replay.index.buckets(0, head)} | found.known
+    strays = [path for path in sorted(public.rglob("*")) if not path.is_dir() and path not in explained]
     if strays:
         time.sleep(0.05)
     for path in strays:

@@ -19,7 +19,7 @@ from ledger.records.envelope import load_envelope
 
 __all__ = ["check_inbox", "check_settings", "founded"]
 
-_SETTINGS = {"format", "origin", "founding", "url", "log", "log.keys", "web"}
+_SETTINGS = {"format", "origin", "founding", "url", "log", "log.keys", "web", "operate"}
 _REASON = {"code", "path", "values", "unknown"}
 _LATEST = 253402300799  # 9999-12-31T23:59:59Z
 

@@ -72,7 +72,8 @@ class Home:
                 path, str(found["origin"]), str(found["founding"]), keys, found.get("url"), operate.get("web_group"), certificate
             )
         except (KeyError, TypeError) as error:
-            raise StoreError(f"{path}: {error!r}", code="bad-settings", path=str(path), problem=repr(error)) from None
+            settings = str(path / "bening.toml")
+            raise StoreError(f"{settings}: {error!r}", code="bad-settings", path=settings, problem=repr(error)) from None
 
     @property
     def public(self) -> Path:
