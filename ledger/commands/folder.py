@@ -80,7 +80,7 @@ class FolderLedger:
 
     def status(self) -> dict[str, Any]:
         """Return everything that an operator wants to know."""
-        from ledger.commands.watching import findings_of
+        from ledger.commands.watching import alerts_of
         from ledger.publisher.inbox import Inbox
         from ledger.publisher.store import Store
 
@@ -105,7 +105,7 @@ class FolderLedger:
             "free_mib": shutil.disk_usage(home.path).free // 2**20,
             "restored": home.restore_mark.exists(),
             "notes": [" · ".join(note) for note in notes],
-            "findings": [{"code": one.code, "level": one.level, "values": one.values} for one in findings_of(home)],
+            "alerts": [{"code": one.code, "level": one.level, "values": one.values} for one in alerts_of(home)],
         }
 
 

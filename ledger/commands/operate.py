@@ -136,12 +136,12 @@ def _fate(here: Session, act_id: str) -> int:
 
 
 def _status_lines(here: Session, found: dict[str, Any]) -> list[str]:
-    findings = found.get("findings", [])
+    alerts = found.get("alerts", [])
     shown = {key: value for key, value in found.items() if value not in (None, []) and value is not False
-             and (key, value) != ("unpublished", 0) and key != "findings"}  # fmt: skip
+             and (key, value) != ("unpublished", 0) and key != "alerts"}  # fmt: skip
     lines = [here.say(f"status.{key}", **found) for key in shown]
     lines += [] if found.get("sequencer_running", True) else [here.say("status.no-sequencer")]
-    return lines + [here.say(f"watch.{one['code']}", **one["values"]) for one in findings if one["code"] not in _SAID]
+    return lines + [here.say(f"watch.{one['code']}", **one["values"]) for one in alerts if one["code"] not in _SAID]
 
 
 def _stop_on_signals() -> threading.Event:

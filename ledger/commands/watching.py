@@ -14,14 +14,14 @@ from urllib.parse import urlsplit
 
 from ledger.errors import LedgerError, UsageError
 from ledger.publisher.home import Home
-from ledger.publisher.watching import CRITICAL, UNKNOWN, Facts, Finding, judge, perfdata, worst
+from ledger.publisher.watching import CRITICAL, UNKNOWN, Alert, Facts, judge, perfdata, worst
 
 if TYPE_CHECKING:
     from ledger.commands.common import Session
     from ledger.publisher.store import Store
     from ledger.records.roster import Roster
 
-__all__ = ["facts_of", "findings_of", "nagios"]
+__all__ = ["alerts_of", "facts_of", "nagios"]
 
 _WITHIN = 3.0  # seconds, for the site's certificate
 _MONTH = 30 * 86400
@@ -32,9 +32,9 @@ def nagios(here: Session, home_of: Any) -> int:
     """Print one line for a monitor, and return its exit status; whatever goes wrong is a line and a status as well."""
     try:
         facts = facts_of(home_of(here))
-        findings = judge(facts)
-        said = [here.say(f"watch.{one.code}", **one.values) for one in findings] or [here.say("watch.ok", size=facts.published)]
-        return _print(here, worst(findings), said, perfdata(facts))
+        alerts = judge(facts)
+        said = [here.say(f"watch.{one.code}", **one.values) for one in alerts] or [here.say("watch.ok", size=facts.published)]
+        return _print(here, worst(alerts), said, perfdata(facts))
     except LedgerError as error:
         from ledger.words import explain
 
@@ -175,6 +175,6 @@ def _shown_at(url: str) -> bytes:
         return opened.getpeercert(binary_form=True) or b""
 
 
-def findings_of(home: Home) -> list[Finding]:
+def alerts_of(home: Home) -> list[Alert]:
     """Return what is wrong with a home, or soon will be."""
     return judge(facts_of(home))

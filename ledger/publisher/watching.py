@@ -1,7 +1,7 @@
-"""What an operator must know today: rules from facts to findings. No file, database, clock or socket is touched here.
+"""What an operator must know today: rules from facts to alerts. No file, database, clock or socket is touched here.
 
-A finding is a code under ``[watch.<code>]`` of the glossary, a level, and the values of its sentence. Levels are those of
-the Nagios plugin guidelines (0 ok, 1 warning, 2 critical, 3 unknown); a warning has days, a critical finding has not.
+An alert is a code under ``[watch.<code>]`` of the glossary, a level, and the values of its sentence. Levels are those of
+the Nagios plugin guidelines (0 ok, 1 warning, 2 critical, 3 unknown); a warning has days, a critical alert has not.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["CRITICAL", "OK", "UNKNOWN", "WARNING", "Facts", "Finding", "judge", "perfdata", "worst"]
+__all__ = ["CRITICAL", "OK", "UNKNOWN", "WARNING", "Alert", "Facts", "judge", "perfdata", "worst"]
 
 OK = 0
 WARNING = 1
@@ -56,7 +56,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Alert:
     """One thing that needs somebody."""
 
     code: str
@@ -64,7 +64,7 @@ class Finding:
     values: dict[str, object] = field(default_factory=dict)
 
 
-def judge(facts: Facts) -> list[Finding]:
+def judge(facts: Facts) -> list[Alert]:
     """Return what is wrong or soon will be, the worst first."""
     found = [
         *_publishing(facts), *_clock(facts), *_room(facts), *_backup(facts), *_terms(facts), *_keys(facts), *_certificate(facts)
@@ -75,9 +75,9 @@ def judge(facts: Facts) -> list[Finding]:
 _RANK = {OK: 0, UNKNOWN: 1, WARNING: 2, CRITICAL: 3}
 
 
-def worst(findings: Sequence[Finding]) -> int:
+def worst(alerts: Sequence[Alert]) -> int:
     """Return the level of all together; what could not be looked at weighs less than what was seen."""
-    return max((one.level for one in findings), key=_RANK.__getitem__, default=OK)
+    return max((one.level for one in alerts), key=_RANK.__getitem__, default=OK)
 
 
 def perfdata(facts: Facts) -> str:
@@ -100,73 +100,73 @@ def perfdata(facts: Facts) -> str:
     return " ".join(found)
 
 
-def _publishing(facts: Facts) -> Iterator[Finding]:
+def _publishing(facts: Facts) -> Iterator[Alert]:
     if facts.restored:
-        yield Finding("restored", CRITICAL)
+        yield Alert("restored", CRITICAL)
     if not facts.running:
-        yield Finding("not-running", CRITICAL if facts.waiting else WARNING, {"waiting": facts.waiting})
+        yield Alert("not-running", CRITICAL if facts.waiting else WARNING, {"waiting": facts.waiting})
     waited = 0 if facts.oldest is None else facts.now - facts.oldest
     if waited > WAITS[0]:
         level = CRITICAL if waited > WAITS[1] else WARNING
-        yield Finding("waits", level, {"waiting": facts.waiting, "minutes": round(waited / MINUTE)})
+        yield Alert("waits", level, {"waiting": facts.waiting, "minutes": round(waited / MINUTE)})
     if facts.out != facts.published:
-        yield Finding("checkpoint", CRITICAL, {"out": facts.out, "size": facts.published})
+        yield Alert("checkpoint", CRITICAL, {"out": facts.out, "size": facts.published})
     elif facts.head != facts.published and facts.now - facts.head_time > WAITS[0]:
-        yield Finding("unpublished", CRITICAL, {"count": facts.head - facts.published})
+        yield Alert("unpublished", CRITICAL, {"count": facts.head - facts.published})
     if facts.catalogue < facts.published and facts.now - facts.head_time > WAITS[1]:
-        yield Finding("catalogue", WARNING, {"size": facts.catalogue, "known": facts.published})
+        yield Alert("catalogue", WARNING, {"size": facts.catalogue, "known": facts.published})
 
 
-def _clock(facts: Facts) -> Iterator[Finding]:
+def _clock(facts: Facts) -> Iterator[Alert]:
     ahead = facts.now - facts.head_time
     if ahead < -CLOCK_BEHIND:
-        yield Finding("clock-behind", CRITICAL, {"minutes": round(-ahead / MINUTE)})
+        yield Alert("clock-behind", CRITICAL, {"minutes": round(-ahead / MINUTE)})
     elif ahead > CLOCK_AHEAD:
-        yield Finding("quiet", WARNING, {"days": int(ahead // DAY)})
+        yield Alert("quiet", WARNING, {"days": int(ahead // DAY)})
 
 
-def _room(facts: Facts) -> Iterator[Finding]:
+def _room(facts: Facts) -> Iterator[Alert]:
     if facts.free < ROOM * facts.watermark:
         level = CRITICAL if facts.free < facts.watermark else WARNING
-        yield Finding("disk", level, {"free": facts.free // 2**20, "least": facts.watermark // 2**20})
+        yield Alert("disk", level, {"free": facts.free // 2**20, "least": facts.watermark // 2**20})
     if facts.staging >= STAGING[0] * facts.quota:
         level = CRITICAL if facts.staging >= STAGING[1] * facts.quota else WARNING
-        yield Finding("staging", level, {"used": facts.staging // 2**20, "quota": facts.quota // 2**20})
+        yield Alert("staging", level, {"used": facts.staging // 2**20, "quota": facts.quota // 2**20})
 
 
-def _backup(facts: Facts) -> Iterator[Finding]:
+def _backup(facts: Facts) -> Iterator[Alert]:
     if facts.backup is None:
-        yield Finding("no-backup", WARNING)
+        yield Alert("no-backup", WARNING)
         return
     age = facts.now - facts.backup
     if age > BACKUP[0]:
-        yield Finding("backup-old", CRITICAL if age > BACKUP[1] else WARNING, {"hours": int(age // HOUR)})
+        yield Alert("backup-old", CRITICAL if age > BACKUP[1] else WARNING, {"hours": int(age // HOUR)})
     if facts.backup_faults:
-        yield Finding("backup-faults", WARNING, {"count": facts.backup_faults})
+        yield Alert("backup-faults", WARNING, {"count": facts.backup_faults})
 
 
-def _terms(facts: Facts) -> Iterator[Finding]:
+def _terms(facts: Facts) -> Iterator[Alert]:
     """Terms that end within a month; those that are over are history."""
     last = (datetime.date.fromisoformat(facts.today) + datetime.timedelta(seconds=SOON)).isoformat()
     for who, until in facts.terms:
         if facts.today <= until <= last:
-            yield Finding("term", WARNING, {"who": who, "until": until})
+            yield Alert("term", WARNING, {"who": who, "until": until})
 
 
-def _keys(facts: Facts) -> Iterator[Finding]:
+def _keys(facts: Facts) -> Iterator[Alert]:
     """Keys of the log that sign no more after so many entries, where that many may come within a month."""
     for key, left in facts.overlaps:
         if left <= facts.growth:
-            yield Finding("log-key", WARNING, {"key": key, "count": left})
+            yield Alert("log-key", WARNING, {"key": key, "count": left})
 
 
-def _certificate(facts: Facts) -> Iterator[Finding]:
+def _certificate(facts: Facts) -> Iterator[Alert]:
     if facts.certificate_problem is not None:
-        yield Finding("certificate-unknown", UNKNOWN, {"problem": facts.certificate_problem})
+        yield Alert("certificate-unknown", UNKNOWN, {"problem": facts.certificate_problem})
     if facts.certificate is None:
         return
     left = facts.certificate - facts.now
     if left < 0:
-        yield Finding("certificate-over", CRITICAL)
+        yield Alert("certificate-over", CRITICAL)
     elif left < CERTIFICATE[0]:
-        yield Finding("certificate", CRITICAL if left < CERTIFICATE[1] else WARNING, {"days": int(left // DAY)})
+        yield Alert("certificate", CRITICAL if left < CERTIFICATE[1] else WARNING, {"days": int(left // DAY)})

@@ -92,12 +92,12 @@ def test_people_and_programs_are_told_the_same(bening: Bening) -> None:
     bening.found()
     assert "There is no backup".lower() in bening("status", "-L", "city").lower()
     assert "belum ada cadangan" in bening("--lang", "id", "status", "-L", "city")
-    found = bening.json("status", "-L", "city")["findings"]
+    found = bening.json("status", "-L", "city")["alerts"]
     assert {one["code"] for one in found} == {"not-running", "no-backup"}
     bening("backup", "bk", "-L", "city")
     note = json.loads(Path("city/backup.json").read_text())
     assert (note["size"], note["backup"], note["checked"]) == (1, str(Path("bk").absolute()), False)
-    assert {one["code"] for one in bening.json("status", "-L", "city")["findings"]} == {"not-running"}
+    assert {one["code"] for one in bening.json("status", "-L", "city")["alerts"]} == {"not-running"}
 
 
 @pytest.mark.parametrize(("days", "code"), [(60.0, None), (20.0, "certificate"), (-1.0, "certificate-over")])
@@ -105,7 +105,7 @@ def test_the_certificate_as_a_file(bening: Bening, days: float, code: str | None
     """[operate] certificate names the file that nginx shows; it is read for its date."""
     bening.found()
     settings(f'\n[operate]\ncertificate = "{certificate(Path("site.pem"), days).absolute()}"\n')
-    found = {one["code"] for one in bening.json("status", "-L", "city")["findings"]}
+    found = {one["code"] for one in bening.json("status", "-L", "city")["alerts"]}
     assert {one for one in found if one.startswith("certificate")} == ({code} if code else set())
 
 
@@ -124,11 +124,11 @@ def test_the_certificate_as_it_is_shown(bening: Bening) -> None:
     thread = threading.Thread(target=answer)
     thread.start()
     settings(f'url = "https://127.0.0.1:{port}"\n')
-    found = {one["code"]: one for one in bening.json("status", "-L", "city")["findings"]}
+    found = {one["code"]: one for one in bening.json("status", "-L", "city")["alerts"]}
     thread.join()
     listening.close()
     assert found["certificate"]["level"] == 2
-    assert "certificate-unknown" in {one["code"] for one in bening.json("status", "-L", "city")["findings"]}
+    assert "certificate-unknown" in {one["code"] for one in bening.json("status", "-L", "city")["alerts"]}
 
 
 def test_a_name_that_is_not_known_in_operate_is_refused(bening: Bening) -> None:
