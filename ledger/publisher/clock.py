@@ -50,7 +50,8 @@ class Clock:
         Raises:
             StoreError: ``clock-jumped``.
         """
-        jumped = self.wall() - self.monotonic() - self._offset
+        wall = self.wall()  # looked at once: what is judged is what is returned
+        jumped = wall - self.monotonic() - self._offset
         if abs(jumped) > JUMP and not self.accepted:
             raise StoreError(f"the clock jumped by {jumped:.0f} s", code="clock-jumped", seconds=round(jumped))
-        return int(self.wall())
+        return int(wall)
