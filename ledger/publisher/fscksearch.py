@@ -22,6 +22,7 @@ from ledger.publisher.store import Store
 __all__ = ["check_search"]
 
 _SAME = {
+    "sqlite_master": "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY 1, 2",
     "acts": "SELECT * FROM acts ORDER BY idx",
     "profiles": "SELECT * FROM profiles ORDER BY id",
     "facets": "SELECT * FROM facets ORDER BY code",

@@ -19,6 +19,7 @@ from ledger.publisher import fsck, fscksearch
 from ledger.publisher.catalogue import make_catalogue
 from ledger.publisher.fault import Fault
 from ledger.publisher.fsckfiles import check_files
+from ledger.publisher.fsckpages import check_pages
 from ledger.publisher.fsckreplay import Replay
 from ledger.publisher.home import Home
 from ledger.publisher.store import Store
@@ -27,7 +28,7 @@ from ledger.tlog.policy import parse_policy
 from ledger.verifier.audit import audit
 from ledger.verifier.sources import FolderSource
 
-__all__ = ["Known", "audit_finds", "dump", "faults_of", "public_faults"]
+__all__ = ["Known", "audit_finds", "dump", "faults_of", "own_faults"]
 
 
 class Known:
@@ -138,6 +139,27 @@ def faults_of(home: Home, known: Known) -> Iterator[Fault]:
             yield from fsck.each_fault(Home.open(home.path))
         except LedgerError as error:
             yield Fault(error.code, dict(error.values))
+
+
+def own_faults(home: Home, known: Known, path: Path) -> Iterator[Fault]:
+    """Yield what those parts of ``fsck`` say that read the file at ``path``; the rest of the home is undamaged."""
+    if home.public in path.parents:
+        yield from public_faults(home, known)
+        return
+    with mock.patch("time.sleep"):
+        yield from fsck.guarded(path, check_pages(path.with_name(path.name.removesuffix("-wal"))))
+    if path.name.startswith("inbox.db"):
+        yield from fsck.guarded(home.inbox_db, fsck.check_inbox(home))
+    elif path.name.startswith("search.db"):
+        with (
+            Store(home, read_only=True) as store,
+            mock.patch.object(fscksearch, "make_catalogue", known.copy_catalogue),
+            mock.patch("time.sleep"),
+        ):
+            yield from fsck.guarded(home.search_db, fscksearch.check_search(home, store))
+    else:
+        with mock.patch.object(fsck, "check_search", return_value=()):  # what it reads of the store is compared before
+            yield from faults_of(home, known)
 
 
 def public_faults(home: Home, known: Known) -> Iterator[Fault]:

@@ -15,7 +15,7 @@ from ledger.keyfile import load_log_keys
 from ledger.publisher.fault import Fault
 from ledger.publisher.home import Home
 from tests.flips.damage import AUDITED, WEIGHTS, Damage, choose, kinds_of
-from tests.flips.oracle import Known, audit_finds, dump, faults_of, public_faults
+from tests.flips.oracle import Known, audit_finds, dump, faults_of, own_faults
 from tests.flips.village import Village
 
 __all__ = ["OUTCOMES", "Run"]
@@ -73,9 +73,10 @@ class Run:
     def _outcome(self, damage: Damage) -> str:
         home, known = self._of(damage)
         is_public = home.public in damage.path.parents
-        named = self._named(damage, public_faults(home, known)) if is_public else False
-        if not named or self.done % _WHOLE_EVERY == 0:
+        if damage.kind == "bening.toml" or self.done % _WHOLE_EVERY == 0:
             named = self._named(damage, faults_of(home, known), all_of_them=self.done % _WHOLE_EVERY == 0)
+        else:
+            named = self._named(damage, own_faults(home, known, damage.path))
         if is_public and damage.kind.startswith(AUDITED) and self.done % _AUDIT_EVERY == 0:
             return self._audited(damage, home, named)
         return "fsck" if named else self._unnamed(damage, home)
