@@ -23,11 +23,11 @@ from ledger.errors import ProofError, StoreError
 from ledger.index import Batch
 from ledger.publisher.admission import Admission, Tip, tip_of
 from ledger.publisher.catalogue import keep_catalogue
-from ledger.publisher.documents import stage
+from ledger.publisher.documents import move_documents, stage
 from ledger.publisher.home import Home
 from ledger.publisher.outbox import lookup_files, policy_files, write_all
 from ledger.publisher.store import Store
-from ledger.publisher.tiles import outgrown
+from ledger.publisher.tiles import outgrown, tile_files
 from ledger.records.entry import NO_ROSTER, Entry, parse_entry
 from ledger.records.events import ROSTER_TYPE
 from ledger.records.record import Record, parse_record
@@ -44,6 +44,7 @@ __all__ = ["Mirror", "accept_loss", "recover"]
 BATCH = 1024  # entries; some MiB
 _STEP = 4096  # entries whose files are written at once
 _BUCKETS = 1000
+_PATIENCE = 24 * 3600.0  # seconds for the catalogue: what comes next is a check of all of it
 _MARK = "Being recovered up to size {}. Run: bening recover --from URL|DIR\n"
 
 Progress = Callable[[int, int], None]
@@ -86,7 +87,7 @@ def recover(home: Home, mirror: Mirror, progress: Progress | None = None) -> int
         with Store(home) as store:
             came = _take(store, mirror, progress or (lambda done, total: None))
         remove(home.restore_mark)
-        keep_catalogue(home)
+        keep_catalogue(home, _PATIENCE)
         return came
 
 
@@ -243,17 +244,33 @@ def _publish(store: Store, size: int) -> None:
     public, done = store.home.public, store.published_size()
     if size <= done:
         return
-    for start in range(done - done % _STEP, size, _STEP):
-        first, last = max(done, start), min(start + _STEP, size)
-        write_all(store, first, last)
-        for folder in outgrown(public, first, last):
-            remove(folder)
+    start = done
+    while size - start > _STEP:
+        end = start - start % _STEP + _STEP
+        _write_whole_tiles(store, start, end)
+        start = end
+    _move_documents(store, done, start)
+    write_all(store, max(done, start - 1), size)  # from before the last whole tile, which may have begun one of a higher level
     write_over(public / "checkpoint", store.checkpoint_note(size))
     buckets = store.index.buckets(done, size)
     for at in range(0, len(buckets), _BUCKETS):
         write_files(lookup_files(store, buckets[at : at + _BUCKETS]), once=False)
+    for folder in outgrown(public, done, size):
+        remove(folder)
     with transaction(store.connection):
         store.connection.execute("INSERT INTO published VALUES (?, ?)", (size, _time(store, size)))
+
+
+def _write_whole_tiles(store: Store, start: int, end: int) -> None:
+    """Write the full tiles and bundles of a step; what is partial here would be no checkpoint's."""
+    whole = ((path, data) for path, data in tile_files(store, start, end) if not path.parent.name.endswith(".p"))
+    write_files(whole, once=True, within=store.home.public)
+
+
+def _move_documents(store: Store, start: int, end: int) -> None:
+    withdrawn = store.roster().withdrawn
+    rows = store.connection.execute("SELECT DISTINCT sha256 FROM documents WHERE idx >= ? AND idx < ?", (start, end))
+    move_documents(store.home, [row[0] for row in rows.fetchall() if row[0] not in withdrawn])
 
 
 def _time(store: Store, size: int) -> str:

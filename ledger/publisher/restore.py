@@ -24,6 +24,7 @@ from ledger.sqlite import connect
 
 __all__ = ["restore"]
 
+_PATIENCE = 24 * 3600.0  # seconds for the catalogue
 _MARK = b"Restored from a backup. Run: bening recover --from URL|DIR\n"
 
 
@@ -53,7 +54,7 @@ def restore(backup: Path, path: Path, *, name: str | None = None, link: bool = F
     with Store(home) as store:
         rebuild_files(store)
     if not link:
-        keep_catalogue(home)
+        keep_catalogue(home, _PATIENCE)
     return home
 
 

@@ -233,6 +233,24 @@ def test_keys_that_were_changed_after_the_backup(town: Town, tmp_path: Path) -> 
     assert town.submit(town.act(b"%PDF next"))[0].index == 6
 
 
+def test_files_in_many_steps_are_those_of_one(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tail whose files are written step by step ends with the same files as the ledger that wrote them act by act."""
+    back_up(town.home, tmp_path / "bk")
+    acts = [town.act(b"%%PDF %d" % (n % 7), number=f"{n}/2026") for n in range(1100)]
+    for at in range(0, len(acts), 300):
+        town.submit(*acts[at : at + 300])
+    shutil.copytree(town.home.public, tmp_path / "mirror")
+    town.home = restore(tmp_path / "bk", tmp_path / "again")
+    monkeypatch.setattr(recovering, "_STEP", 256)
+    assert recover(town.home, proven_mirror(town.home, tmp_path / "mirror", tmp_path / "s")) == 1100
+    assert check_home(town.home) == []
+    found = {one.relative_to(town.home.public) for one in town.home.public.rglob("*") if one.is_file()}
+    wanted = {one.relative_to(tmp_path / "mirror") for one in (tmp_path / "mirror").rglob("*") if one.is_file()}
+    assert found <= wanted
+    assert all(".p/" in str(one) for one in wanted - found), "what an earlier checkpoint needed"
+    assert all((town.home.public / one).read_bytes() == (tmp_path / "mirror" / one).read_bytes() for one in found)
+
+
 def test_a_strangers_mirror_is_refused(grown: Town, tmp_path: Path) -> None:
     """Another ledger of the same name, by other keys: its roster does not begin with this founding."""
     (tmp_path / "else").mkdir()

@@ -140,9 +140,9 @@ def test_kill_nine_loses_nothing(town: Town, delay: float) -> None:
 def test_flipped_bits_are_not_signed(town: Town) -> None:
     """A bit that flips in a stored entry before it is signed stops the signing, and says so."""
     act = town.act(b"bit")
+    from ledger.index.examined import examine
     from ledger.publisher.sequencer import Sequencer
     from ledger.publisher.signing import open_log_keys
-    from ledger.index.examined import examine
 
     sequencer = Sequencer(town.home, open_log_keys(town.home, no_passphrase))
     documents.stage(town.home, dict(act.documents))
