@@ -77,7 +77,7 @@ class Load:
         while not self.stopping.wait(_PAUSE):
             if not self.url:
                 continue
-            act = self.town.act(f"%PDF-1.4 load {n} {count}".encode())
+            act = self.town.act(f"%PDF-1.4 load {n} {count}".encode(), number=f"{n}/{count}")
             count += 1
             self.sent.add(act.envelope.id)
             with contextlib.suppress(urllib3.exceptions.HTTPError, OSError, ValueError):
