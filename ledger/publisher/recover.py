@@ -157,7 +157,7 @@ def _prove(store: Store, tip: Tip, mirror: Mirror, checkpoint: Checkpoint, progr
         progress(start, checkpoint.size)
     parse_policy(next(iter(policy_files(store.home, roster, checkpoint.size)))[1]).check(mirror.checkpoint)
     if checkpoint.size <= tip.size:
-        frontier = Frontier.empty().extend(store.leaves(0, checkpoint.size))
+        frontier = _frontier(store, checkpoint.size)
     if frontier.root() != checkpoint.root:
         raise ProofError("the mirror's tail does not continue this ledger", code="forked", size=checkpoint.size)
     return _Proven(roots, roster)
@@ -216,7 +216,7 @@ def _bring_missing(store: Store, mirror: Mirror, size: int) -> None:
     """Bring back the documents of earlier acts that are not here: those of a public folder that was itself an old copy."""
     withdrawn = store.roster(size).withdrawn
     rows = store.connection.execute("SELECT DISTINCT sha256, size FROM documents WHERE idx < ? ORDER BY 1", (size,))
-    for sha256, length in rows.fetchall():
+    for sha256, length in rows:
         if sha256 not in withdrawn:
             _bring_one(store, mirror, sha256, length)
 
@@ -226,7 +226,7 @@ def _keep_signatures(store: Store, data: bytes, checkpoint: Checkpoint) -> None:
     if store.signature_lines(checkpoint.size):
         return
     note = parse_note(data)
-    frontier = Frontier.empty().extend(store.leaves(0, checkpoint.size))
+    frontier = _frontier(store, checkpoint.size)
     with transaction(store.connection):
         if store.head_at(checkpoint.size) is None:
             time = _time(store, checkpoint.size)
@@ -271,6 +271,13 @@ def _move_documents(store: Store, start: int, end: int) -> None:
     withdrawn = store.roster().withdrawn
     rows = store.connection.execute("SELECT DISTINCT sha256 FROM documents WHERE idx >= ? AND idx < ?", (start, end))
     move_documents(store.home, [row[0] for row in rows.fetchall() if row[0] not in withdrawn])
+
+
+def _frontier(store: Store, size: int) -> Frontier:
+    frontier = Frontier.empty()
+    for start in range(0, size, _STEP):
+        frontier = frontier.extend(store.leaves(start, min(start + _STEP, size)))
+    return frontier
 
 
 def _time(store: Store, size: int) -> str:
