@@ -43,6 +43,8 @@ bench: $(READY)
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade -o requirements.txt
+	sed -n '/^soak = \[/,/^]/s/^  "\(.*\)",$$/\1/p' pyproject.toml | uv pip compile - --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade -o requirements-soak.txt
 
 clean:
 	rm -rf $(VENV) build *.egg-info demo

@@ -149,10 +149,10 @@ class _Lines:
 
 def _open_csv(path: Path, text: str) -> Table:
     first = text.partition("\n")[0]
-    delimiter = max(_DELIMITERS, key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
     lines = _Lines(text)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
+        delimiter = max(_DELIMITERS, key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
         header = tuple(next(reader, []))
     except csv.Error as error:
         raise UsageError(f"{path}: {error}", code="csv-header", path=str(path)) from None

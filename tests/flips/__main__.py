@@ -24,8 +24,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         run = Run(build(Path(folder)), seed)
         begun = time.monotonic()
+        told: list[str] = []
 
         def tell(done: int) -> None:
+            for miss in run.misses[len(told) :]:
+                told.append(miss)
+                _say(f"MISSED {miss}")
+            if done % 10000 == 0:
+                _say("\n".join(run.lines()))
             if done % 2000 == 0:
                 _say(f"{done} in {time.monotonic() - begun:.0f} s, {len(run.misses)} missed")
 
