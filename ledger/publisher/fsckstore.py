@@ -34,9 +34,9 @@ def check_structure(store: Store) -> Iterator[Fault]:
 
 def check_schema(connection: Any, path: object, name: str) -> Iterator[Fault]:
     """Yield the tables, indexes and triggers that are not as this version makes them: a lost trigger protects nothing."""
-    own = "name NOT LIKE 'sqlite_%' AND tbl_name != '_sqlite_migrations'"
-    query = f"SELECT type, name, tbl_name, sql FROM sqlite_master WHERE {own}"
-    found, expected = set(connection.execute(query).fetchall()), expected_schema(name)
+    query = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+    found = {row for row in connection.execute(query).fetchall() if row[2] != "_sqlite_migrations"}
+    expected = expected_schema(name)
     for kind, named, *_ in sorted(found ^ expected)[:1]:
         yield Fault("schema", {"path": str(path), "what": f"{kind} {named}"})
     for count, text in connection.execute("SELECT count(*), min(migration_set) FROM _sqlite_migrations").fetchall():
