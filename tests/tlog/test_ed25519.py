@@ -1,10 +1,32 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Callable
 
-from ledger.errors import SignatureError
-from ledger.tlog.note import check_ed25519
+import pytest
+
+from ledger.errors import FormatError, SignatureError
+from ledger.keys import PublicKey
+from ledger.records import envelope
+from ledger.tlog import cosignature
+from ledger.tlog.note import COSIGNATURE_ED25519, ED25519, NoteSignature, check_ed25519, make_vkey
 from tests.tlog.logs import vectors
+
+# How many of the 914 cases with each flag are accepted and refused: PyNaCl's profile, which is Bening's.
+PROFILE = {
+    ("low_order_A", False): 526,
+    ("low_order_R", False): 586,
+    ("low_order_component_A", False): 732,
+    ("low_order_component_A", True): 42,
+    ("low_order_component_R", False): 630,
+    ("low_order_component_R", True): 35,
+    ("low_order_residue", False): 583,
+    ("non_canonical_A", False): 226,
+    ("non_canonical_R", False): 316,
+    ("plain", True): 1,
+    ("reencoded_k", False): 146,
+}
 
 
 def verdict(key: str, message: bytes, signature: str) -> bool:
@@ -60,3 +82,66 @@ def test_a_small_order_key_signs_nothing() -> None:
     """The neutral element as key, which would accept one signature for every message, is refused."""
     neutral = (1).to_bytes(32, "little").hex()
     assert not verdict(neutral, b"any message", neutral + "00" * 32)
+
+
+def ways(monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[bytes, bytes, bytes], None]]:
+    """Every way by which a signature is checked, given (key, message, signature): the texts around the message are taken off."""
+    monkeypatch.setattr(cosignature, "_ed25519_message", lambda text, timestamp: text)
+    monkeypatch.setattr(cosignature, "parse_checkpoint", lambda text: None)
+    monkeypatch.setattr(envelope, "pae", lambda payload_type, payload: payload)
+
+    def by_note(algorithm: int, stamp: bytes) -> Callable[[bytes, bytes, bytes], None]:
+        def check(key: bytes, message: bytes, signature: bytes) -> None:
+            vkey = make_vkey("log.test", algorithm, key)
+            cosignature.check_signature(vkey, message, NoteSignature(vkey.name, vkey.key_id, stamp + signature))
+
+        return check
+
+    def by_person(key: bytes, message: bytes, signature: bytes) -> None:
+        PublicKey.from_raw(key).check(message, signature)
+
+    def by_envelope(key: bytes, message: bytes, signature: bytes) -> None:
+        public = PublicKey.from_raw(key)
+        signed = envelope.Signature(public.keyid, signature)
+        envelope.check_signature(envelope.Envelope("text/plain", message, (signed,)), signed, public)
+
+    return {
+        "bytes": check_ed25519,
+        "person": by_person,
+        "envelope": by_envelope,
+        "note": by_note(ED25519, b""),
+        "cosignature": by_note(COSIGNATURE_ED25519, (1).to_bytes(8, "big")),
+    }
+
+
+def accepts(check: Callable[[bytes, bytes, bytes], None], key: str, message: bytes, signature: str) -> bool:
+    try:
+        check(bytes.fromhex(key), message, bytes.fromhex(signature))
+    except (SignatureError, FormatError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("way", ["bytes", "person", "envelope", "note", "cosignature"])
+def test_every_way_judges_wycheproof_alike(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a signature stands in, Wycheproof's 151 verdicts are ours: 88 accepted, 63 refused."""
+    check, counts = ways(monkeypatch)[way], Counter[bool]()
+    for group in vectors("wycheproof-ed25519.json")["testGroups"]:
+        for case in group["tests"]:
+            held = accepts(check, group["publicKey"]["pk"], bytes.fromhex(case["msg"]), case["sig"])
+            assert held == (case["result"] == "valid"), (way, case["tcId"], case["comment"])
+            counts[held] += 1
+    assert counts == {True: 88, False: 63}
+
+
+@pytest.mark.parametrize("way", ["bytes", "person", "envelope", "note", "cosignature"])
+def test_every_way_has_one_profile(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CCTV cases come without verdicts; ours are pinned by class of edge case, whatever a signature stands in."""
+    check, counts, verdicts = ways(monkeypatch)[way], Counter[tuple[str, bool]](), ""
+    for case in vectors("cctv-ed25519.json"):
+        held = accepts(check, case["key"], case["msg"].encode(), case["sig"])
+        verdicts += "01"[held]
+        counts.update((flag, held) for flag in (case["flags"] or ["plain"]))
+    assert counts == PROFILE
+    assert (verdicts.count("1"), verdicts.count("0")) == (43, 871)
+    assert hashlib.sha256(verdicts.encode()).hexdigest() == "9111cd3acbe211e15031707588bc9d68cb7b0c2d8f500fad1ebfedfc4362ffab"
