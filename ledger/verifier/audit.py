@@ -219,6 +219,8 @@ class _Run:
         values: dict[str, object] = {"old": head.kept_size, "new": view.size}
         try:
             code, state = _compare(self.state, view, self.certainty)
+        except StoreError:
+            raise
         except LedgerError as error:
             self.checks.append(check_of("history", error))
             return False

@@ -75,10 +75,14 @@ def _values_at_odds(contract: _Contract) -> Iterator[list[Any]]:
 
 def _just_under(contract: _Contract, data: dict[str, Any]) -> list[Any]:
     """Return the limits that a direct contract lies just under."""
-    value = contract.money("value") or Decimal(0)
-    limits = _limits_of(contract, data["limits"])
-    under = [row for row in limits if Decimal(row["limit"]) * Decimal(data["band"]) <= value <= Decimal(row["limit"])]
+    value, band = contract.money("value") or Decimal(0), Decimal(data["band"])
+    under = [row for row in _limits_of(contract, data["limits"]) if _is_under(value, row["limit"], band)]
     return [[row["limit"], row["law"], row["uncertain"]] for row in under]
+
+
+def _is_under(value: Decimal, limit: str, band: Decimal) -> bool:
+    highest = Decimal(limit)
+    return value <= highest and value >= highest * band
 
 
 def incomplete(ground: Ground) -> Iterator[Finding]:

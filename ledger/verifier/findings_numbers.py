@@ -18,6 +18,7 @@ from ledger.verifier.findings import Finding, Ground, Rule, listed
 
 __all__ = ["RULES", "refresh"]
 
+RENEWED_IN_STEPS = 10  # times as many acts as are new: with fewer, all numbers are asked again, which is less work then
 _CODE = 1  # of the rules below: another one makes every number be asked again
 _BOOK_RULES = ("gap", "same-serial", "order")
 _NOT_CORRECTED = "NOT EXISTS (SELECT 1 FROM relations r WHERE r.target = a.ref AND r.type = 'corrects')"
@@ -39,7 +40,7 @@ def refresh(ground: Ground) -> None:
     since = int(state.mark("numbers") or 0) if state.mark("numbers-by") == by else 0
     if since == size and state.mark("numbers-by") == by:
         return
-    if (size - since) * 10 > size:
+    if (size - since) * RENEWED_IN_STEPS > size:
         for rule in ("same-number", *_BOOK_RULES):
             state.connection.execute("DELETE FROM findings WHERE rule = ?", (rule,))
         _keep(ground, _same_numbers(ground, None))

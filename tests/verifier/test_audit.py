@@ -346,7 +346,7 @@ def lies(city: City) -> dict[str, Callable[[], Any]]:
         "roster-not-newest": lambda: push(city, good, roster="0" * 64),
         "bad-signature": lambda: push(city, stolen),
         "unknown-office": lambda: city.publish(office="nowhere", check=False),
-        "ref-used": lambda: city.publish(ref=city.records[4].ref, check=False),
+        "ref-used": lambda: city.publish(ref=next(iter(city.records.values())).ref, check=False),
         "unknown-target": lambda: city.publish(relations=[{"type": "follows", "ref": city.draw_ref()}], check=False),
         "too-few-authority-signatures": lambda: push(
             city, city.sign(ROSTER_TYPE, {"v": 1, "n": 3, "prev_roster": city.roster.hash, "founding": city.founding,
