@@ -76,7 +76,14 @@ def _check_ledger(home: Home, progress: Progress) -> Iterator[Fault]:
             raise
         true, wrong = home, []
     yield from wrong
-    with Store(true, read_only=True) as store:
+    try:
+        opened = Store(true, read_only=True)
+    except LedgerError as error:
+        if error.code != "not-our-home":
+            raise
+        yield Fault("row", {"path": str(home.ledger_db), "table": "meta", "size": 0})  # entry 0 has told who is right
+        return
+    with opened as store:
         structure = list(guarded(home.ledger_db, check_structure(store), "database"))
         yield from structure
         if any(one.code == "database" for one in structure):
