@@ -18,9 +18,9 @@ import orjson
 from ledger.catalog.feeding import Feed, Feeder
 from ledger.catalog.rows import row_of, texts_of, wholes_of
 from ledger.durable import write_files
+from ledger.index import Rows, keys_of
 from ledger.keyfile import load_log_keys
-from ledger.publisher.schema import INDEX_SCHEMA
-from ledger.publisher.sequencer import tip_of
+from ledger.publisher.admission import tip_of
 from ledger.publisher.signing import sign_head
 from ledger.publisher.store import Store
 from ledger.publisher.tiles import hash_tile_files
@@ -28,6 +28,7 @@ from ledger.records.entry import Entry, dump_entry, format_time, parse_time
 from ledger.records.envelope import Envelope, Signature
 from ledger.records.record import RECORD_TYPE, Record
 from ledger.records.refs import draw_ref
+from ledger.records.replay import act_of
 from ledger.records.roster import Roster
 from ledger.sqlite import transaction
 from ledger.tlog.merkle import leaf_hash
@@ -79,15 +80,13 @@ def fill(town: Town, count: int, seed: int = 1) -> None:
         connection = store.connection
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA cache_size = -400000")
-        for table in ("acts_number", "acts_series", "acts_void"):
-            connection.execute(f"DROP INDEX IF EXISTS {table}")
         tip = tip_of(store)
         roster, size, prev, time, frontier = tip.roster, tip.size, tip.prev, parse_time(tip.time), tip.frontier
         feeder = Feeder(town.home.search_db, founding=town.home.founding, utc_offset=roster.utc_offset)
         try:
             for start in range(size, size + count, _BATCH):
                 end = min(start + _BATCH, size + count)
-                leaves, feeds = [], []
+                leaves, feeds, rows = [], [], Rows()
                 with transaction(connection):
                     for index in range(start, end):
                         time += chance.choice((0, 0, 0, 60))
@@ -96,16 +95,14 @@ def fill(town: Town, count: int, seed: int = 1) -> None:
                         leaves.append(leaf_hash(data))
                         prev = leaves[-1].hex()
                         connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?)", (index, record.id, leaves[-1], data))
-                        store.index.add(record, index=index, time=format_time(time))
+                        rows.add(record, act_of(record, index=index, time=format_time(time)), keys_of(record))
                         feeds.append(_feed(record, roster, index, format_time(time)))
+                    rows.write(connection)
                 frontier = frontier.extend(leaves)
                 feeder.add(feeds, start=start, size=end, leaf=prev)
                 feeder.seal()
         finally:
             feeder.close()
-        for statement in INDEX_SCHEMA.split(";"):
-            if statement.strip():
-                connection.execute(statement)
         with transaction(connection):
             connection.execute("INSERT INTO heads VALUES (?, ?, ?)", (size + count, frontier.root(), format_time(time)))
     sign_head(town.home, [load_log_keys(one, None) for one in town.home.log_keys], time)

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Row", "print_rows", "ratio_row"]
+__all__ = ["Row", "print_head", "print_rows", "ratio_row"]
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,14 @@ def _shown(value: float, unit: str) -> str:
     return f"{value:,.0f} {unit}" if value >= 100 else f"{value:,.2f} {unit}"
 
 
-def print_rows(rows: Sequence[Row]) -> None:
-    """Print the rows as a Markdown table, as docs/performance.md keeps it."""
+def print_head() -> None:
+    """Print the head of the Markdown table that docs/performance.md keeps."""
     print("| what | work | limit | ratio | spread | bar | met |")
-    print("|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|", flush=True)
+
+
+def print_rows(rows: Sequence[Row]) -> None:
+    """Print rows of the table."""
     for one in rows:
         ratio = "" if one.ratio is None else f"{one.ratio:.2f}"
         print(f"| {one.name} | {one.work} | {one.limit} | {ratio} | {one.spread} | {one.bar} | {one.verdict} |", flush=True)

@@ -7,6 +7,7 @@ answer: the code itself is shown instead.
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from ledger.errors import AdmissionError, LedgerError, Reason
 __all__ = ["LANGUAGES", "choose_language", "escape", "explain", "has_words", "say", "say_reason", "sentences"]
 
 LANGUAGES = ("id", "en")
+_HEADER = re.compile(r"(?m)^\[([^\[\]\n]+)\]$")
 
 
 def say(key: str, lang: str, /, **values: object) -> str:
@@ -84,16 +86,28 @@ class _Values(dict[str, str]):
 
 
 @functools.cache
-def _glossary() -> dict[str, Any]:
-    return tomllib.loads(resources.files("ledger").joinpath("words.toml").read_text("utf-8"))
+def _sections() -> dict[str, str]:
+    """Return the glossary's tables, unread, by their dotted names: one answer needs few of a thousand."""
+    text = resources.files("ledger").joinpath("words.toml").read_text("utf-8")
+    _, *parts = _HEADER.split(text)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
+@functools.cache
+def _parents() -> frozenset[str]:
+    names = [name.split(".") for name in _sections()]
+    return frozenset(".".join(name[:count]) for name in names for count in range(1, len(name)))
+
+
+@functools.lru_cache(maxsize=4096)
 def _find(key: str) -> dict[str, Any]:
     """Return the entry at a dotted path, empty where there is none."""
-    entry: Any = _glossary()
-    for part in key.split("."):
-        entry = entry.get(part) if isinstance(entry, dict) else None
-    return entry if isinstance(entry, dict) else {}
+    entry: dict[str, Any] = tomllib.loads(_sections().get(key, ""))
+    if key in _parents():
+        begin = f"{key}."
+        below = {name[len(begin) :].partition(".")[0] for name in _sections() if name.startswith(begin)}
+        entry |= {name: _find(begin + name) for name in sorted(below)}
+    return entry
 
 
 def _is_hidden(character: str) -> bool:

@@ -8,12 +8,13 @@ import string
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import errors
+from ledger import errors, words
 from ledger.errors import AdmissionError, ConflictError, FormatError, KeyFileError, LedgerError, Reason, StoreError
 from ledger.words import LANGUAGES, choose_language, escape, explain, say, say_reason
 
@@ -233,3 +234,17 @@ def test_dangerous_characters_are_shown_by_number():
     assert escape("a\x1b[31mb\u202ec\u2028d\ud800") == r"a\u{001B}[31mb\u{202E}c\u{2028}d\u{D800}"
     assert escape("Résumé 役所 – “ya”") == "Résumé 役所 – “ya”"
     assert escape("\U000e0001\u2029\x85\t") == r"\u{E0001}\u{2029}\u{0085}\u{0009}"
+
+
+def test_tables_are_found_one_by_one_as_a_parser_finds_them_all() -> None:
+    """Whatever path is asked for, what stands there is what the whole file holds; a name within a sentence is nothing."""
+
+    def paths(table: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+        for key, value in table.items():
+            if isinstance(value, dict):
+                yield f"{path}{key}", value
+                yield from paths(value, f"{path}{key}.")
+
+    for path, value in paths(GLOSSARY):
+        assert words._find(path) == value, path
+    assert words._find("error.disk-full.id") == words._find("nowhere") == words._find("") == {}
