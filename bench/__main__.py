@@ -50,8 +50,9 @@ def main() -> None:
     if sys.dont_write_bytecode:  # programs are installed with their modules compiled, and so are those that are measured
         with tempfile.TemporaryDirectory(prefix="bening-bench-") as folder:
             environment = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
-            del environment["PYTHONDONTWRITEBYTECODE"]
-            raise SystemExit(subprocess.run([sys.executable, "-m", "bench", *sys.argv[1:]], env=environment, check=False).returncode)
+            environment.pop("PYTHONDONTWRITEBYTECODE", None)
+            words = [sys.executable, "-m", "bench", *sys.argv[1:]]
+            raise SystemExit(subprocess.run(words, env=environment, check=False).returncode)
     asked = sys.argv[1:] or [part for part in PARTS if part != "million"]
     print_head()
     for part in asked:
