@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 LISTEN := 127.0.0.1:8000
 
-.PHONY: run demo test check lint types bench lock clean
+.PHONY: run demo test check lint types bench soak lock clean
 
 # BENING_PASSPHRASE opens the demonstration's own key; see docs/operating.md for a real ledger's.
 # A demonstration that is there already is served as it is; `make demo` begins it afresh.
@@ -38,6 +38,10 @@ $(READY): requirements.txt pyproject.toml
 
 bench: $(READY)
 	@$(BIN)/python -m bench
+
+# Hours: kills, faults, bit flips, fuzzing at full length; `python -m soak --help` tells how to play a part.
+soak: $(READY)
+	@$(BIN)/python -m soak
 
 # Writes requirements.txt anew from pyproject.toml: hashes, no URLs. Needs uv.
 lock:

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from ledger.commands.common import Session
+from ledger.commands.common import Session, trouble_of
 from ledger.errors import LedgerError
 from ledger.words import choose_language
 
@@ -68,16 +68,6 @@ def bening(ctx: click.Context, lang: str | None) -> None:
         ctx.obj.lang = lang
 
 
-def _trouble_of(error: Exception) -> LedgerError | None:
-    """Return what an error of the disk or of a database means here: an operator is told it, not shown a stack."""
-    from ledger.durable import disk_trouble
-    from ledger.sqlite import database_trouble, driver
-
-    if isinstance(error, OSError):
-        return disk_trouble(error, ".")
-    return database_trouble(error) if isinstance(error, driver().Error) else None
-
-
 def main(args: list[str] | None = None) -> None:
     """Run one command and exit: 0 done and true, 1 false or disputed, 2 usage, 3 not checked, 4 refused."""
     session = Session(choose_language(None, os.environ))
@@ -94,7 +84,7 @@ def main(args: list[str] | None = None) -> None:
         sys.stderr.close()
         status = 141
     except Exception as error:
-        known = _trouble_of(error)
+        known = trouble_of(error)
         if known is None:
             raise
         status = session.fail(known)

@@ -26,7 +26,10 @@ from ledger.errors import (
 )
 from ledger.words import escape, explain, say, say_reason
 
-__all__ = ["EXITS", "Session", "exit_status", "founding_option", "json_option", "ledger_option", "passphrase_option", "session"]
+__all__ = [
+    "EXITS", "Session", "exit_status", "founding_option", "json_option", "ledger_option", "passphrase_option", "session",
+    "trouble_of",
+]  # fmt: skip
 
 _SHORTEST_PASSPHRASE = 8  # of those typed for a new key; what guards an old one is its owner's affair
 DONE, FALSE, USAGE, UNCHECKED, REFUSED = 0, 1, 2, 3, 4
@@ -137,6 +140,16 @@ class Session:
 
 
 session = click.make_pass_decorator(Session)
+
+
+def trouble_of(error: Exception) -> LedgerError | None:
+    """Return what an error of the disk or of a database means here: an operator is told it, not shown a stack."""
+    from ledger.durable import disk_trouble
+    from ledger.sqlite import database_trouble, driver
+
+    if isinstance(error, OSError):
+        return disk_trouble(error, ".")
+    return database_trouble(error) if isinstance(error, driver().Error) else None
 
 
 def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:

@@ -1,0 +1,135 @@
+"""What an operator is told when the machine itself gives way: a sentence and a status, never a stack."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+import cli
+from ledger import durable, sqlite
+from ledger.errors import StoreError
+from ledger.publisher.documents import Upload, clear_uploads
+from ledger.publisher.home import Home
+from ledger.supervise import Child, supervise
+from tests.publisher.town import Town
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/x"), "disk-full"),
+        (OSError(errno.EIO, "Input/output error", "/x"), "cannot-write"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "/x"), "folder-missing"),
+        (sqlite.driver().OperationalError("database or disk is full"), "disk-full"),
+        (sqlite.driver().OperationalError("disk I/O error"), "database"),
+    ],
+)
+def test_a_foreign_error_becomes_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, code: str
+) -> None:
+    """Whatever a disk or a database raises anywhere leaves the command line as ours, status 4."""
+
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli.bening, "main", failing)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["status"])
+    assert ended.value.code == 4
+    from ledger.commands.common import trouble_of
+
+    known = trouble_of(error)
+    assert known is not None
+    assert known.code == code
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_other_errors_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of the program is not taken for one of the disk."""
+
+    def failing(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(cli.bening, "main", failing)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["status"])
+
+
+def test_a_failed_rollback_hides_nothing(tmp_path: Path) -> None:
+    """SQLite rolls back by itself when a disk is full; what an operator is told is that it is full."""
+    connection = sqlite.connect(tmp_path / "x.db")
+    full = sqlite.driver().OperationalError("database or disk is full")
+
+    def work() -> None:
+        with sqlite.transaction(connection):
+            connection.execute("ROLLBACK")  # as SQLite itself does
+            raise full
+
+    with pytest.raises(StoreError) as error:
+        work()
+    assert error.value.code == "disk-full"
+    connection.close()
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No half-written file stays beside its place, and none that stays from a dead process outlives the next start."""
+
+    def failing(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable.os, "fsync", failing)
+        with pytest.raises(StoreError):
+            durable.write_over(tmp_path / "a", b"data")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / ".8.new").write_bytes(b"half")
+    assert durable.clear_unfinished(tmp_path) == 1
+    assert list((tmp_path / "deep").iterdir()) == []
+
+
+def test_a_folder_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
+    """Below a folder that must be there new ones are made; itself it is not, so that it can come back."""
+    durable.write_files([(tmp_path / "a" / "b", b"x")], once=True, within=tmp_path)
+    with pytest.raises(StoreError) as error:
+        durable.write_files([(tmp_path / "public" / "a" / "b", b"x")], once=True, within=tmp_path / "public")
+    assert error.value.code == "folder-missing"
+    assert not (tmp_path / "public").exists()
+
+
+def test_uploads_of_the_living_are_left_alone(tmp_path: Path) -> None:
+    """Another process's sweep takes what a dead one has left, and nothing that is just being written."""
+    town = Town(tmp_path)
+    home = Home.open(town.home.path)
+    (home.staging / ".0123").write_bytes(b"of a process that was killed")
+    with Upload(home) as upload:
+        upload.write(b"half")
+        assert clear_uploads(home) == 1
+        assert upload.beside.exists()
+    assert list(home.staging.iterdir()) == []
+
+
+def test_a_child_that_cannot_be_started_is_tried_again() -> None:
+    """No memory for a process just now ends neither the parent nor the other child."""
+    import subprocess
+    import sys
+
+    calls, told, stopping = [0], [], threading.Event()
+
+    def start() -> subprocess.Popen[bytes]:
+        calls[0] += 1
+        if calls[0] == 2:
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        if calls[0] == 3:
+            stopping.set()
+        return subprocess.Popen([sys.executable, "-c", "" if calls[0] == 1 else "import time; time.sleep(60)"])
+
+    def tell(name: str, status: int, _: float) -> None:
+        told.append((name, status))
+
+    assert supervise([Child("web", start)], stopping, tell=tell) == 0
+    assert told == [("web", 0), ("web", errno.ENOMEM)]
