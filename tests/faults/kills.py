@@ -73,17 +73,22 @@ class Load:
             self.faults.append(repr(error))
 
     def _submit(self, n: int) -> None:
-        count = 0
+        """Submit acts; one without an answer is sent again like any client's, and now and then left for the very end."""
+        count, act = 0, None
         while not self.stopping.wait(_PAUSE):
             if not self.url:
                 continue
-            act = self.town.act(f"%PDF-1.4 load {n} {count}".encode(), number=f"{n}/{count}")
-            count += 1
-            self.sent.add(act.envelope.id)
+            if act is None:
+                act = self.town.act(f"%PDF-1.4 load {n} {count}".encode(), number=f"{n}/{count}")
+                count += 1
+                self.sent.add(act.envelope.id)
             with contextlib.suppress(urllib3.exceptions.HTTPError, OSError, ValueError):
                 if self.keep(asking(self.url).submit(act), act):
-                    continue
-            self.unanswered.append(act)
+                    act = None
+            if act is not None and count % 5 == 0:
+                self.unanswered.append(act)
+                act = None
+        self.unanswered += [act] if act is not None else []
 
     def _read(self, _: int) -> None:
         while not self.stopping.wait(_READ_EVERY):
