@@ -30,7 +30,8 @@ from ledger.verifier.reader import read_bundle
 
 __all__ = ["CLEAR", "PARTS", "Clearing", "examine"]
 
-CLEAR, PARTS = "clear", "parts"
+CLEAR = "clear"
+PARTS = "parts"
 _UNKNOWN_INDEX = 2**53
 
 Plain = Any
