@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,22 @@ def test_a_child_that_cannot_be_started_is_tried_again() -> None:
 
     assert supervise([Child("web", start)], stopping, tell=tell) == 0
     assert told == [("web", 0), ("web", errno.ENOMEM)]
+
+
+def test_trouble_is_not_told_a_hundred_times_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While the home is away the site looks again every second, and does not fill the disk with its log."""
+    from web.front import publishing
+
+    def gone(*_: object) -> None:
+        raise StoreError("gone", code="folder-missing")
+
+    town = Town(tmp_path)
+    monkeypatch.setattr(publishing, "Inbox", gone)
+    watching = publishing.Publishing(town.home)
+    watching._watched[1] = None  # type: ignore[assignment]
+    watching._wake.set()
+    time.sleep(0.5)
+    watching.close()
+    assert capsys.readouterr().err.count("publishing:") == 1

@@ -11,6 +11,7 @@ import hashlib
 import queue
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ __all__ = ["Fate", "Publishing"]
 
 MOST_WAITING = 20_000
 _LOOK = 0.01
+_AFTER_TROUBLE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ class Publishing:
             except Exception as error:  # noqa: BLE001 (whoever waits is answered by the time limit of the request)
                 print(f"publishing: {error!r}", file=sys.stderr)  # noqa: T201
                 inbox = store = None
+                time.sleep(_AFTER_TROUBLE)  # a disk that is away or full is not helped by a hundred lines a second
             self._wake.wait(_LOOK)
 
     def _look(self, inbox: Inbox, store: Store) -> None:
