@@ -13,9 +13,9 @@ import pytest
 import cli
 from ledger import durable, sqlite
 from ledger.errors import StoreError
-from ledger.publisher.documents import Upload, clear_uploads
+from ledger.publisher.documents import Upload, clear_uploads, stage, sweep
 from ledger.publisher.home import Home
-from ledger.supervise import Child, supervise
+from ledger.supervise import Child, end_with, supervise
 from tests.publisher.town import Town
 
 
@@ -153,3 +153,26 @@ def test_trouble_is_not_told_a_hundred_times_a_second(
     time.sleep(0.5)
     watching.close()
     assert capsys.readouterr().err.count("publishing:") == 1
+
+
+def test_a_document_that_is_needed_again_is_new_to_the_sweep(tmp_path: Path) -> None:
+    """One that has waited for days and is staged once more stays until its act is in, whenever the sweep comes."""
+    town = Town(tmp_path)
+    act = town.act(b"%PDF-1.4 long ago")
+    stage(town.home, dict(act.documents))
+    place = town.home.staged(next(iter(act.documents)))
+    os.utime(place, (1, 1))
+    stage(town.home, dict(act.documents))
+    assert sweep(town.home, keep=set(), older_than=time.time() - 86400) == 0
+    assert place.exists()
+
+
+def test_a_child_without_its_parent_does_not_begin() -> None:
+    """A parent that was gone before the kernel had been asked: the child ends instead of running on with the lock."""
+    import subprocess
+    import sys
+
+    began = subprocess.run([sys.executable, "-c", "print('runs')"], preexec_fn=end_with(os.getpid()), capture_output=True, check=False)
+    assert began.stdout == b"runs\n"
+    orphan = subprocess.run([sys.executable, "-c", "print('runs')"], preexec_fn=end_with(1), capture_output=True, check=False)
+    assert (orphan.returncode, orphan.stdout) == (1, b"")
