@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from ledger.records.refs import format_ref, is_ref
 from ledger.verifier.auditstate import AuditState
 from ledger.verifier.verdict import Say
@@ -75,13 +77,13 @@ class Ground:
     def kept(self, rule: str) -> Iterator[Finding]:
         """Yield what is kept of a rule over several acts: code, references and values."""
         for (body,) in self.rows("SELECT body FROM findings WHERE rule = ? ORDER BY place, n", rule):
-            code, acts, values = json.loads(body)
+            code, acts, values = orjson.loads(body)
             yield Finding(code, tuple(acts), values)
 
     def kept_of_acts(self, rule: str, where: str = "true") -> Iterator[Finding]:
         """Yield what is kept of a rule over single acts: code and values, under the act's reference."""
         for ref, body in self.rows(f"SELECT scope, body FROM findings f WHERE rule = ? AND {where} ORDER BY place, n", rule):
-            code, values = json.loads(body)
+            code, values = orjson.loads(body)
             yield Finding(code, (ref,), values)
 
 
@@ -163,24 +165,22 @@ def signed_after_entry(ground: Ground) -> Iterator[Finding]:
 
 def entered_late(ground: Ground) -> Iterator[Finding]:
     """Days from the paper's date to the entry, for each office in which some took longer than ``LATE_DAYS``."""
-    offices: dict[str, list[str]] = {}
-    for office, ref in ground.rows("SELECT office, ref FROM late ORDER BY office, days DESC, idx"):
-        offices.setdefault(office, []).append(ref)
-    for office, late in offices.items():
-        delays = ground.rows("SELECT days, count FROM delays WHERE office = ? ORDER BY days DESC", office)
-        everything = sum(count for _, count in delays)
+    for office, refs in ground.rows(_LATE):
+        late = tuple(refs.split(" "))
+        ((everything, longest),) = ground.rows("SELECT sum(count), max(days) FROM delays WHERE office = ?", office)
+        ((median,),) = ground.rows(_MEDIAN, office, everything // 2)
         values = {"office": office, "count": len(late), "all": everything, "days": LATE_DAYS}
-        yield Finding("entered-late", tuple(late), values | {"median": _median(delays, everything), "longest": delays[0][0]})
+        yield Finding("entered-late", late, values | {"median": median, "longest": longest})
 
 
-def _median(delays: list[tuple[int, int]], count: int) -> int:
-    """Return the days in the middle of ``count`` acts; ``delays`` are (days, acts), the longest first."""
-    left = count // 2
-    for days, acts in delays:
-        left -= acts
-        if left < 0:
-            return days
-    raise ValueError("no acts")
+_LATE = """
+    SELECT office, group_concat(ref, ' ') FROM (SELECT office, ref FROM late ORDER BY office, days DESC, idx)
+    GROUP BY office ORDER BY office
+"""
+_MEDIAN = """
+    SELECT days FROM (SELECT days, sum(count) OVER (ORDER BY days DESC) AS acts FROM delays WHERE office = ?1)
+    WHERE acts > ?2 ORDER BY days DESC LIMIT 1
+"""
 
 
 def time_ahead(ground: Ground) -> Iterator[Finding]:

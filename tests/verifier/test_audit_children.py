@@ -18,8 +18,9 @@ from ledger.records.replay import judge
 from ledger.verifier import auditclear, auditfiles, auditread
 from ledger.verifier.audit import AuditReport
 from ledger.verifier.auditclear import CLEAR, Clearing
-from tests.city import City
-from tests.verifier.test_audit import kept, lies, newer, push, run
+from ledger.verifier.client import UrlSource
+from tests.city import City, serve
+from tests.verifier.test_audit import Watched, kept, lies, newer, push, run
 
 BOOK: dict[str, Any] = {
     "event": "series", "id": "sk-setda", "office": "setda", "forms": ["sk"], "pattern": "188/{serial} Tahun {year}",
@@ -74,6 +75,19 @@ def test_an_honest_ledger(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     assert alone == children
     assert alone.exit_status() == 0
     assert sum(type(one) is tuple and one[0] == CLEAR for one in said) == len(city.records)
+
+
+def test_over_the_network(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children read from a URL by themselves; a source that only their parent knows is read without them."""
+    with serve(city.path) as url:
+        reports = []
+        for least in (10**9, 1):
+            monkeypatch.setattr(auditread, "PARALLEL_FROM", least)
+            reports.append(run(city, source=UrlSource(url), state_dir=city.path.parent / f"url {least}"))
+        assert reports[0] == reports[1]
+        assert reports[0].exit_status() == 0
+    monkeypatch.setattr(auditread, "Workers", None)
+    assert run(city, source=Watched(city.path)).exit_status() == 0
 
 
 def more_lies(city: City) -> dict[str, Callable[[], Any]]:
