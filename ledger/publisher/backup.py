@@ -15,9 +15,8 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from ledger.durable import check_free_space, make_folder, sync_folder, write_over
+from ledger.durable import check_free_space, make_folder, sync_folder, told, write_over
 from ledger.errors import LedgerError, StoreError
 from ledger.publisher.compare import compare
 from ledger.publisher.fsck import Fault, check_home
@@ -39,7 +38,7 @@ from ledger.publisher.snapshot import (
 from ledger.publisher.store import Store
 from ledger.records.envelope import load_envelope
 from ledger.records.record import parse_record
-from ledger.sqlite import connect, driver
+from ledger.sqlite import connect, database_trouble, driver
 from ledger.tlog.merkle import Frontier, leaf_hash
 
 __all__ = ["back_up", "check_backup", "restore"]
@@ -250,13 +249,10 @@ def _locked(target: Path) -> Iterator[None]:
 def _translated(target: Path) -> Iterator[None]:
     """Tell an error of the disk or of a database as ours."""
     try:
-        yield
-    except OSError as error:
-        code = "disk-full" if error.errno == 28 else "cannot-write"
-        values: dict[str, Any] = {"path": str(error.filename or target), "problem": str(error.strerror), "free": 0}
-        raise StoreError(f"{target}: {error}", code=code, **values) from error
+        with told(target):
+            yield
     except driver().Error as error:
-        raise StoreError(f"{target}: {error}", code="database", path=str(target), problem=str(error)) from error
+        raise database_trouble(error, target) from error
 
 
 def _sync(path: Path) -> None:

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ledger.durable import check_free_space, make_folder, sync_folder, write_over
+from ledger.durable import check_free_space, make_folder, sync_folder, told, write_over
 from ledger.errors import StoreError
 from ledger.publisher.catalogue import keep_catalogue
 from ledger.publisher.home import Home
@@ -44,11 +44,16 @@ def restore(backup: Path, path: Path, *, name: str | None = None, link: bool = F
     if wrong:
         raise StoreError(f"{wrong[0]} is damaged", code="backup-file", path=wrong[0], more=len(wrong) - 1)
     try:
-        make_folder(path, 0o750)
-        _fill(backup, snapshot, path, link=link)
-    except OSError as error:
-        code = "disk-full" if error.errno == 28 else "cannot-write"
-        raise StoreError(f"{path}: {error}", code=code, path=str(path), problem=str(error.strerror), free=0) from error
+        with told(path):
+            return _restore(backup, snapshot, path, link=link)
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)  # nothing was there before
+        raise
+
+
+def _restore(backup: Path, snapshot: Path, path: Path, *, link: bool) -> Home:
+    make_folder(path, 0o750)
+    _fill(backup, snapshot, path, link=link)
     home = Home.open(path)
     migrate(home)
     with Store(home) as store:

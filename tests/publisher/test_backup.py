@@ -147,6 +147,28 @@ def test_restore_names_the_damaged_file(town: Town, tmp_path: Path, name: str) -
     assert not (tmp_path / "again").exists()
 
 
+def test_a_restore_that_fails_leaves_nothing_and_can_be_repeated(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever stops it: no half of a home stays in the way of the next try, and the error is one of ours."""
+    from ledger.publisher import restore as restoring
+
+    town.published(b"%PDF whole")
+    back_up(town.home, tmp_path / "bk")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "x")
+
+    for part in ("_copy", "migrate", "rebuild_files"):
+        with monkeypatch.context() as patch:
+            patch.setattr(restoring, part, full)
+            with pytest.raises(StoreError) as error:
+                restore(tmp_path / "bk", tmp_path / "again")
+        assert error.value.code == "disk-full"
+        assert not (tmp_path / "again").exists(), part
+    assert check_home(restore(tmp_path / "bk", tmp_path / "again")) == []
+
+
 def test_a_lost_document_of_the_backup_is_named_and_mended(town: Town, tmp_path: Path) -> None:
     """Restoring says which is gone; the next --check copies it again from the ledger."""
     town.published(b"%PDF whole")
