@@ -42,6 +42,10 @@ class KnownActs(Acts, Protocol):
     def by_document(self, sha256: str) -> Sequence[Act]:
         """Return the acts that name a document, oldest first."""
 
+    def by_number_alone(self, number: str) -> Sequence[Act]:
+        """Return the acts under a number in any spelling, whatever their office, form and year, oldest first."""
+        return self._under("number", number_hash(number), "folded = ?2", fold_number(number))
+
     def body(self, ref: str) -> dict[str, Any] | None:
         """Return the whole record that carries ``ref``."""
 

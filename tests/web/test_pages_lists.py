@@ -160,10 +160,11 @@ def test_a_number_in_any_spelling_lists_all_that_carry_it(client: FlaskClient) -
     assert hits(show(client, "/n/600/31/SPK/2026")) == [it.at["contract"]]
 
 
-def test_a_bucket_holds_other_numbers_too(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of all that stands in a look-up bucket only acts of this very number are listed."""
-    it, whole = archive(), "SELECT value, idx FROM lookups WHERE kind = ? ORDER BY idx"
-    monkeypatch.setattr("ledger.index.Index.bucket", lambda index, kind, _: index.connection.execute(whole, (kind,)).fetchall())
+def test_what_a_key_leads_to_is_compared_whole(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all that a key of the index hints at only acts of this very number are listed."""
+    it = archive()
+    monkeypatch.setattr("ledger.index.index.key_of", lambda *_: 0)
+    monkeypatch.setattr("ledger.index.index._CANDIDATES", "(SELECT idx FROM keys UNION SELECT idx FROM keys_new WHERE ?1 = 0)")
     assert hits(show(client, "/n/600/31/SPK/2026")) == [it.at["contract"]]
 
 

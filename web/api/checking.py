@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from ledger.index import Index
-from ledger.records.numbers import fold_number, number_hash
+from ledger.records.numbers import fold_number
 from ledger.records.replay import Act, Change
 from web.api.comparing import Match, compare_amount, compare_supplier
 from web.api.standing import BROKEN, Standing, standing_of, suspects_of
@@ -129,10 +129,7 @@ def _found(reading: Reading, asked: Asked) -> Sequence[Act]:
     if asked.ref is not None:
         act = reading.acts.by_ref(asked.ref)
         return [act] if act else []
-    value = number_hash(asked.number or "")
-    bucket = reading.acts.bucket("number", value[:3])
-    indexes = [index for found, index in bucket if found == value]
-    return [act for index in indexes[: MOST_SAME + 1] if (act := reading.acts.by_index(index))]
+    return reading.acts.by_number_alone(asked.number or "")[: MOST_SAME + 1]
 
 
 def _compare(reading: Reading, act: Act, asked: Asked) -> Compared:

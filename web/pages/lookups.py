@@ -6,9 +6,7 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
 from ledger.errors import FormatError
-from ledger.records.numbers import number_hash
 from ledger.records.refs import format_ref, parse_ref
-from ledger.records.replay import Act
 from web.app import reading
 from web.pages.frame import page, url
 from web.pages.names import Names
@@ -47,18 +45,11 @@ def ref(typed: str) -> Response | tuple[str, int]:
 @blueprint.get("/n/<path:typed>")
 def number(typed: str) -> str | tuple[str, int]:
     """List every act that carries a number, in any spelling, office, form and year."""
-    acts = _acts_of_number(typed.strip()) if len(typed) <= _LONGEST else []
+    acts = reading.acts.by_number_alone(typed.strip()) if len(typed) <= _LONGEST else []
     if not acts:
         return _not_found("unknown-number", typed)
     rows = acts_as_rows(reading, acts[:_MOST_ACTS])
     return page("number.html", typed=typed, rows=rows, count=len(acts), names=Names(reading.roster))
-
-
-def _acts_of_number(typed: str) -> list[Act]:
-    """Return the published acts under a folded number, oldest first."""
-    value = number_hash(typed)
-    found = (reading.acts.by_index(index) for kept, index in reading.acts.bucket("number", value[:3]) if kept == value)
-    return [act for act in found if act is not None]
 
 
 def _not_found(why: str, typed: str) -> tuple[str, int]:
