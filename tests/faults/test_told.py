@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
@@ -14,9 +15,12 @@ import cli
 from ledger import durable, sqlite
 from ledger.errors import StoreError
 from ledger.publisher.documents import Upload, clear_uploads, stage, sweep
+from ledger.publisher.handover import sequence_once
 from ledger.publisher.home import Home
+from ledger.publisher.inbox import Inbox
+from ledger.publisher.state import fate_of
 from ledger.supervise import Child, end_with, supervise
-from tests.publisher.town import Town
+from tests.publisher.town import Town, no_passphrase
 
 
 @pytest.mark.parametrize(
@@ -176,3 +180,33 @@ def test_a_child_without_its_parent_does_not_begin() -> None:
     assert began.stdout == b"runs\n"
     orphan = subprocess.run([sys.executable, "-c", "print('runs')"], preexec_fn=end_with(1), capture_output=True, check=False)
     assert (orphan.returncode, orphan.stdout) == (1, b"")
+
+
+def test_the_next_start_removes_what_a_dead_process_left(tmp_path: Path) -> None:
+    """Half-written files in ``public/``, where everything is served, and in ``staging/``."""
+    town = Town(tmp_path)
+    left = [town.home.public / "tile" / "0" / "000.p" / ".9.new", town.home.public / ".checkpoint.new", town.home.staging / ".ab"]
+    for path in left:
+        path.write_bytes(b"half")
+    assert sequence_once(town.home, no_passphrase)
+    assert not [path for path in left if path.exists()]
+
+
+@pytest.mark.parametrize("name", ["staging", "public"])
+def test_nothing_is_refused_because_a_folder_is_away(tmp_path: Path, name: str) -> None:
+    """An act that waits is judged only where the folder of its document is there; it keeps waiting and is published later."""
+    town = Town(tmp_path)
+    town.settle_in()
+    act = town.act(b"%PDF-1.4 waits")
+    stage(town.home, dict(act.documents))
+    with contextlib.closing(Inbox(town.home)) as inbox:
+        inbox.submit([act.envelope])
+    place = town.home.path / name
+    place.rename(tmp_path / "away")
+    with pytest.raises(StoreError) as error:
+        sequence_once(town.home, no_passphrase)
+    assert error.value.code in ("folder-missing", "public-missing")
+    assert not place.exists()
+    (tmp_path / "away").rename(place)
+    assert sequence_once(town.home, no_passphrase)
+    assert fate_of(town.home, act.envelope.id).state == "published"
