@@ -42,10 +42,6 @@ class KnownActs(Acts, Protocol):
     def by_document(self, sha256: str) -> Sequence[Act]:
         """Return the acts that name a document, oldest first."""
 
-    def by_number_alone(self, number: str) -> Sequence[Act]:
-        """Return the acts under a number in any spelling, whatever their office, form and year, oldest first."""
-        return self._under("number", number_hash(number), "folded = ?2", fold_number(number))
-
     def body(self, ref: str) -> dict[str, Any] | None:
         """Return the whole record that carries ``ref``."""
 
@@ -93,6 +89,10 @@ class Index:
     def by_office_number(self, office: str, number: str) -> Sequence[Act]:
         """Return the acts of an office under a number, whatever their form and year, oldest first."""
         return self._under("number", number_hash(number), "office = ?2 AND folded = ?3", office, fold_number(number))
+
+    def by_number_alone(self, number: str) -> Sequence[Act]:
+        """Return the acts under a number in any spelling, whatever their office, form and year, oldest first."""
+        return self._under("number", number_hash(number), "folded = ?2", fold_number(number))
 
     def body(self, ref: str) -> dict[str, Any] | None:
         """Return the whole record that carries ``ref``."""
