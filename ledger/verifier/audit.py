@@ -18,15 +18,17 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import gc
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ledger.errors import LedgerError, ProofError, Reason, StoreError
 from ledger.tlog.merkle import check_consistency
 from ledger.tlog.policy import LOG_PQ, Policy
+from ledger.verifier.auditclear import SELDOM
 from ledger.verifier.auditdisputes import disputed
 from ledger.verifier.auditentries import EntryFault, EntryReplay
 from ledger.verifier.auditfiles import (
@@ -38,67 +40,20 @@ from ledger.verifier.auditfiles import (
 )
 from ledger.verifier.auditlookups import LookUps
 from ledger.verifier.auditread import Bundle, bundles
+from ledger.verifier.auditreport import AuditReport, AuditVerdict, render
 from ledger.verifier.auditstate import AuditState, open_state
 from ledger.verifier.auditwhole import Certainty, forget_files
 from ledger.verifier.client import Source
 from ledger.verifier.findings import Finding, find, take_in_dates
 from ledger.verifier.reader import View, open_ledger
 from ledger.verifier.trust import changed_keys
-from ledger.verifier.verdict import Check, Say, Verdict, check_of
+from ledger.verifier.verdict import Check, check_of
 
 __all__ = ["AuditReport", "AuditVerdict", "audit", "render"]
 
 Progress = Callable[[str, int, int], None]
-_MARKS = {"passed": "+", "failed": "x", "disputed": "!", "not_checked": "?"}
 _GATHERED, _SECONDS = 16, 5.0  # bundles, or seconds, in one transaction
-_AS_ASKED = ("documents-left-out",)
 _PLAN = ("checkpoint", "history", "inclusion", "chain", "founding", "signature", "authority")
-
-
-@dataclass(frozen=True, slots=True)
-class AuditVerdict(Verdict):
-    """The verdict on a whole ledger: everything that was not checked counts, but what the caller left out."""
-
-    def unchecked(self) -> list[str]:
-        """Return the names of the checks that could not be made."""
-        return [one.name for one in self.checks if one.state == "not_checked" and one.code not in _AS_ASKED]
-
-
-@dataclass(frozen=True, slots=True)
-class AuditReport:
-    """What an audit found: ``size`` entries audited in all, ``new_entries`` of them now; ``reasons`` against a false one.
-
-    ``note`` is the checkpoint that was audited, if the policy accepts it: what is compared elsewhere is this one.
-    """
-
-    verdict: AuditVerdict
-    findings: tuple[Finding, ...]
-    size: int
-    new_entries: int
-    reasons: tuple[Reason, ...] = ()
-    disputed: tuple[str, ...] = ()
-    note: bytes | None = None
-
-    def exit_status(self, *, strict_findings: bool = False) -> int:
-        """Return 0, 1 or 3 (design, section 7); findings count only where they are asked to."""
-        status = self.verdict.exit_status()
-        return 1 if status == 0 and strict_findings and any(not one.remark for one in self.findings) else status
-
-    def to_json(self, say: Say) -> dict[str, Any]:
-        """Return the report as JSON values, every finding included."""
-        return {
-            "subject": self.verdict.subject,
-            "origin": self.verdict.origin,
-            "founding": self.verdict.founding,
-            "status": self.exit_status(),
-            "size": self.size,
-            "new_entries": self.new_entries,
-            "headline": _headline(self, say),
-            "checks": [_check_json(one, say) for one in self.verdict.checks],
-            "reasons": [{"code": one.code, "path": one.path, "values": one.values} for one in self.reasons],
-            "disputed": list(self.disputed),
-            "findings": [one.to_json(say) for one in self.findings],
-        }
 
 
 def audit(
@@ -122,13 +77,24 @@ def audit(
     Raises:
         StoreError: the state folder is damaged, another ledger's, or in use; nothing is said about the ledger then.
     """
-    with open_state(state_dir, founding) as state:
+    with _seldom_collected(), open_state(state_dir, founding) as state:
         run = _Run(source, policy, state, documents, progress or (lambda what, done, total: None), kept)
         if again:
             run.certainty.require()
             forget_files(state)
         run.execute()
         return run.report(int(datetime.datetime.now(datetime.UTC).timestamp()) if now is None else now)
+
+
+@contextlib.contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Let Python look for garbage in circles less often while many entries pass."""
+    before = gc.get_threshold()
+    gc.set_threshold(*SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class _Run:
@@ -345,30 +311,3 @@ def _compare(state: AuditState, view: View, certainty: Certainty) -> tuple[str, 
 
 def _kept_conviction(files: tuple[str, str]) -> Check:
     return Check("history", "failed", "forked-before", {"files": ", ".join(files)})
-
-
-def render(report: AuditReport, say: Say) -> list[str]:
-    """Return the report's verdict as lines for people; ``findings.render`` has the findings."""
-    lines = [_headline(report, say), ""]
-    lines += [f"  {_MARKS[one.state]} {_sentence(one, say)}" for one in report.verdict.checks]
-    lines += [f"    - {say(f'reason.{one.code}', path=one.path, detail=str(one), **one.values)}" for one in report.reasons]
-    return [*lines, f"  ? {say('audit.never')}"]
-
-
-def _headline(report: AuditReport, say: Say) -> str:
-    values = {"size": report.size, "new": report.new_entries, "findings": sum(not one.remark for one in report.findings)}
-    name = {0: "true", 3: "unchecked"}.get(report.verdict.exit_status())
-    if name is None:
-        name = "false" if any(one.state == "failed" for one in report.verdict.checks) else "disputed"
-    return say(f"audit.headline-{name}", **values)
-
-
-def _sentence(check: Check, say: Say) -> str:
-    values = {"detail": "", **check.values}
-    found = say(f"audit.{check.code}", **values)
-    return found if not found.startswith("audit.") else say(f"error.{check.code}", **values)
-
-
-def _check_json(check: Check, say: Say) -> dict[str, Any]:
-    values = {key: value if isinstance(value, (str, int)) else str(value) for key, value in check.values.items()}
-    return {"name": check.name, "state": check.state, "code": check.code, "values": values, "sentence": _sentence(check, say)}

@@ -11,6 +11,7 @@ parent reads itself, from the bytes: no verdict but "holds" and "clear" comes fr
 from __future__ import annotations
 
 import functools
+import gc
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,10 +29,11 @@ from ledger.verifier.client import Source, open_source, read_roster
 from ledger.verifier.findings_acts import look_at
 from ledger.verifier.reader import read_bundle
 
-__all__ = ["CLEAR", "PARTS", "Clearing", "examine"]
+__all__ = ["CLEAR", "PARTS", "SELDOM", "Clearing", "examine"]
 
 CLEAR = "clear"
 PARTS = "parts"
+SELDOM = (20_000, 10, 10)  # garbage collections: what a bundle makes has no circles, and looking for them costs a twelfth
 _UNKNOWN_INDEX = 2**53
 
 Plain = Any
@@ -39,6 +41,7 @@ Plain = Any
 
 def examine(context: Plain, task: Plain) -> Plain:
     """Return what is found in one bundle, entry by entry; None where the parent has to read it itself."""
+    gc.set_threshold(*SELDOM)
     start, size, hashes = task
     leaves = [hashes[at : at + HASH_SIZE] for at in range(0, len(hashes), HASH_SIZE)]
     where, founding = context
