@@ -10,6 +10,7 @@ What one part cannot read does not keep the others from being looked at.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 
 from ledger.errors import LedgerError
@@ -19,13 +20,14 @@ from ledger.publisher.fsckinbox import check_inbox, check_settings, founded
 from ledger.publisher.fsckpages import check_pages
 from ledger.publisher.fsckreplay import Replay
 from ledger.publisher.fscksearch import check_search
-from ledger.publisher.fsckstore import check_store, check_structure
+from ledger.publisher.fsckstore import check_store, check_structure, read_entries
 from ledger.publisher.home import Home
 from ledger.publisher.schema import LEDGER_VERSION, open_checked
-from ledger.publisher.store import Head, Store
+from ledger.publisher.store import Store
 
 __all__ = ["Fault", "check_home", "each_fault"]
 
+_TRIES = 5
 _OF_ANOTHER_VERSION = ("store-version", "store-older")
 Progress = Callable[[int, int], None]
 
@@ -88,17 +90,59 @@ def _check_ledger(home: Home, progress: Progress) -> Iterator[Fault]:
         yield from structure
         if any(one.code == "database" for one in structure):
             return
+        with contextlib.closing(Replay(home.ledger_db, true.origin)) as replay:
+            yield from _check_parts(store, replay, progress)
+
+
+def _check_parts(store: Store, replay: Replay, progress: Progress) -> Iterator[Fault]:
+    home = store.home
+    with _snapshot(store):
         head = store.head()
         if head is None:
             yield Fault("empty", {"path": str(home.ledger_db)})
             return
-        with contextlib.closing(Replay(home.ledger_db, true.origin)) as replay:
-            yield from _check_parts(store, replay, head, progress)
-
-
-def _check_parts(store: Store, replay: Replay, head: Head, progress: Progress) -> Iterator[Fault]:
-    home = store.home
-    yield from guarded(home.ledger_db, check_store(store, replay, head, progress))
+        yield from guarded(home.ledger_db, check_store(store, replay, head, progress))
     if replay.frontier.size == head.size:
-        yield from guarded(home.public, check_files(store, replay))
-    yield from guarded(home.search_db, check_search(home, store))
+        newer: list[Fault] = []
+        yield from _lasting(store, lambda: _check_public(store, replay, newer))
+        yield from newer
+    yield from _lasting(store, lambda: list(guarded(home.search_db, check_search(home, store))))
+
+
+@contextlib.contextmanager
+def _snapshot(store: Store) -> Iterator[None]:
+    """Read one moment of the store, however it grows meanwhile."""
+    store.connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if store.connection.in_transaction:
+            store.connection.execute("COMMIT")
+
+
+def _check_newer(store: Store, replay: Replay) -> Iterator[Fault]:
+    """Yield the faults of entries that came meanwhile."""
+    head = store.head()
+    if head is not None and head.size > replay.frontier.size:
+        yield from guarded(store.home.ledger_db, read_entries(store, replay, replay.frontier.size, head.size))
+
+
+def _check_public(store: Store, replay: Replay, newer: list[Fault]) -> list[Fault]:
+    size = store.published_size()
+    newer += _check_newer(store, replay)
+    return list(guarded(store.home.public, check_files(store, replay, size)))
+
+
+def _lasting(store: Store, look: Callable[[], list[Fault]]) -> list[Fault]:
+    """Return the faults that stay when looked at again: a sequencer at work changes files and catalogue meanwhile."""
+    before, faults = store.published_size(), look()
+    for _ in range(_TRIES):
+        if not faults:
+            break
+        time.sleep(0.05)
+        now, again = store.published_size(), look()
+        faults = [one for one in faults if one in again]
+        if now == before:
+            break
+        before = now
+    return faults

@@ -21,12 +21,14 @@ from ledger.tlog.tiles import ENTRIES, TILE_WIDTH, Tile, bundle_tiles, format_bu
 __all__ = ["check_files", "check_leftovers"]
 
 
-def check_files(store: Store, replay: Replay) -> Iterator[Fault]:
-    """Yield the faults of everything under ``public/``; ``replay`` has read all entries and knows their index and roster.
+def check_files(store: Store, replay: Replay, size: int) -> Iterator[Fault]:
+    """Yield the faults of everything under ``public/``, where ``size`` entries are out.
+
+    ``replay`` has read all entries, and knows their index and roster.
 
     What a later head has brought already, while its checkpoint is not out yet, is explained as well.
     """
-    public, size, found = store.home.public, store.published_size(), _Files()
+    public, found = store.home.public, _Files()
     yield from guarded(public / "checkpoint", _check_checkpoint(store, size))
     for path, data in ((public / "checkpoint", store.checkpoint_note(size)), (public / "roster.jsonl", roster_file(store, size))):
         yield from found.same(path, data)

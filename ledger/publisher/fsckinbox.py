@@ -16,6 +16,7 @@ from ledger.publisher.schema import INBOX_VERSION, LEDGER_VERSION, open_checked
 from ledger.records import canonical
 from ledger.records.entry import parse_entry
 from ledger.records.envelope import load_envelope
+from ledger.tlog.merkle import leaf_hash
 
 __all__ = ["check_inbox", "check_settings", "founded"]
 
@@ -31,8 +32,8 @@ def founded(home: Home) -> tuple[Home, list[Fault]]:
         LedgerError: entry 0 cannot be read, so that nothing can be compared.
     """
     with contextlib.closing(open_checked(home.ledger_db, LEDGER_VERSION, read_only=True)) as connection:
-        row = connection.execute("SELECT data FROM entries WHERE idx = 0").fetchone()
-    if row is None:
+        row = connection.execute("SELECT data, leaf FROM entries WHERE idx = 0").fetchone()
+    if row is None or leaf_hash(bytes(row[0])) != row[1]:  # then it is entry 0 that is damaged, and nothing can be told by it
         return home, []
     envelope = parse_entry(bytes(row[0])).envelope
     founding = canonical.parse(envelope.payload, limit=len(envelope.payload))["events"][0]

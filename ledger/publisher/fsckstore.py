@@ -17,7 +17,7 @@ from ledger.tlog.cosignature import check_signature
 from ledger.tlog.merkle import leaf_hash
 from ledger.tlog.note import parse_note, parse_vkey
 
-__all__ = ["check_schema", "check_store", "check_structure"]
+__all__ = ["check_schema", "check_store", "check_structure", "read_entries"]
 
 _BATCH = 1000
 
@@ -50,15 +50,22 @@ def check_store(store: Store, replay: Replay, head: Head, progress: Callable[[in
     if dict(store.connection.execute("SELECT key, value FROM meta").fetchall()) != expected:
         yield _fault(store, "row", table="meta", size=0)
     yield from _check_counts(store, head)
-    for start in range(0, head.size, _BATCH):
-        end = min(start + _BATCH, head.size)
-        yield from _check_entries(store, replay, start, end)
-        progress(end, head.size)
+    yield from read_entries(store, replay, 0, head.size, progress)
     if replay.known:
         yield from replay.compare(store.connection)
     yield from _check_published(store)
     for n, at, *_ in store.connection.execute("SELECT n, time, what, detail FROM notes ORDER BY n").fetchall():
         yield from _check_time(store, n, at)
+
+
+def read_entries(
+    store: Store, replay: Replay, first: int, size: int, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Iterator[Fault]:
+    """Yield the faults of entries ``first … size-1`` and of the rows beside them, reading them onto ``replay``."""
+    for start in range(first, size, _BATCH):
+        end = min(start + _BATCH, size)
+        yield from _check_entries(store, replay, start, end)
+        progress(end, size)
 
 
 def _check_counts(store: Store, head: Head) -> Iterator[Fault]:

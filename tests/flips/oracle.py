@@ -165,7 +165,7 @@ def own_faults(home: Home, known: Known, path: Path) -> Iterator[Fault]:
 def public_faults(home: Home, known: Known) -> Iterator[Fault]:
     """Yield what ``fsck`` says of the files under ``public/``; the store is undamaged."""
     with Store(home, read_only=True) as store:
-        yield from fsck.guarded(home.public, check_files(store, known.whole))
+        yield from fsck.guarded(home.public, check_files(store, known.whole, store.published_size()))
 
 
 def audit_finds(home: Home, policy: bytes) -> int:

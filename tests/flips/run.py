@@ -116,10 +116,10 @@ class Run:
                 return "same"
             if damage.length and damage.path.name.endswith("-wal"):
                 return "older"
-            problem = f"tables {same}" if same else "a table"
+            problem = self._tables(damage)
             if self._is_unproven(damage):
                 return "unproven"
-            self.misses.append(f"{damage}: {problem} says otherwise")
+            self.misses.append(f"{damage}: {problem} say otherwise")
             return "miss"
         self.misses.append(f"{damage}: not named")
         return "miss"
@@ -152,6 +152,12 @@ class Run:
             damage.path.write_bytes(damaged)
             self._tidy(damage)
         return dump(path) == self.dumps[path]
+
+    def _tables(self, damage: Damage) -> str:
+        """Return what differs, for whoever looks into a miss."""
+        before, after = dict(self.dumps[self._database(damage)]), dict(dump(self._database(damage)))  # type: ignore[call-overload]
+        rows = [(name, one) for name in before for one in before[name] if one not in after.get(name, [])]
+        return f"rows such as {str(rows[:1])[:400]}"
 
     def _is_unproven(self, damage: Damage) -> bool:
         """Tell whether only such fields differ as nothing else in the home repeats."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ledger.publisher.fsck import check_home
 from ledger.publisher.handover import sequence_once
 from ledger.publisher.home import Home
 from ledger.publisher.inbox import Inbox
+from ledger.publisher.store import Store
 from ledger.sqlite import connect
 from ledger.words import LANGUAGES, has_words, say
 from tests.publisher.town import Town, no_passphrase
@@ -146,6 +148,17 @@ def test_settings(lively: Town) -> None:
     assert codes >= {("settings", "bening.toml"), ("settings-key", "bening.toml"), ("file-differs", "policy")}
 
 
+def test_a_damaged_founding_accuses_nobody_else(lively: Town) -> None:
+    """Where entry 0 itself has changed, it is named, and not the settings that still say what it said."""
+    with Store(lively.home, read_only=True) as store:
+        data = store.entry(0)
+    at = data.index(b"payload\":\"") + 200
+    other = data[:at] + (b"B" if data[at : at + 1] == b"A" else b"A") + data[at + 1 :]
+    change(lively.home.ledger_db, "UPDATE entries SET data = ? WHERE idx = 0", other, trigger="entries_no_update")
+    assert ("leaf", "ledger.db") in found(lively.home)
+    assert not {code for code, _ in found(lively.home)} & {"settings", "settings-key"}
+
+
 def test_what_is_on_its_way_is_no_fault(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of a committed head whose checkpoint is not out yet are explained; at the next start they are finished."""
     town.published(b"%PDF-1.4 before")
@@ -193,3 +206,17 @@ def test_another_damage_does_not_hide_the_rest(lively: Town) -> None:
     (lively.home.public / "policy").unlink()
     assert found(lively.home) >= {("file-missing", "policy")}
     assert any(name == "inbox.db" for _, name in found(lively.home))
+
+
+def test_a_sequencer_at_work_is_no_fault(town: Town) -> None:
+    """While acts are published one by one, fsck beside it finds nothing; not a checkpoint that is newer than it knew."""
+    acts = [town.act(b"%%PDF-1.4 %d" % n) for n in range(12)]
+    working = threading.Thread(target=lambda: [town.submit(act) for act in acts])
+    working.start()
+    rounds = 0
+    while working.is_alive():
+        assert check_home(town.home) == []
+        rounds += 1
+    working.join()
+    assert rounds > 1
+    assert check_home(town.home) == []
