@@ -118,9 +118,13 @@ def end_with_parent() -> None:
 
 
 def end_with(parent: int) -> Callable[[], None]:
-    """Return what a child of ``parent`` calls before it begins, so that it ends with it, also if that was gone already."""
+    """Return what a child of ``parent`` calls before it begins, so that it ends with it, also if that was gone already.
+
+    Until it is another program, the child has its parent's handlers: one would take the kernel's signal and forget it.
+    """
 
     def ask() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         end_with_parent()
         if os.getppid() != parent:
             os._exit(1)

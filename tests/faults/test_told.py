@@ -210,3 +210,23 @@ def test_nothing_is_refused_because_a_folder_is_away(tmp_path: Path, name: str) 
     (tmp_path / "away").rename(place)
     assert sequence_once(town.home, no_passphrase)
     assert fate_of(town.home, act.envelope.id).state == "published"
+
+
+def test_a_parent_that_dies_while_its_child_becomes_another_program() -> None:
+    """The kernel's signal comes before the child's own program has begun: its parent's handler must not swallow it."""
+    import signal
+    import subprocess
+    import sys
+
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    ask = end_with(os.getpid())
+
+    def begin() -> None:
+        ask()
+        os.kill(os.getpid(), signal.SIGTERM)  # as the kernel does when the parent is killed just now
+
+    try:
+        done = subprocess.run([sys.executable, "-c", "print('runs')"], preexec_fn=begin, capture_output=True, check=False)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, b"")
