@@ -58,6 +58,9 @@ def connect(path: Path | str, *, read_only: bool = False) -> Any:
         connection.execute("PRAGMA foreign_keys = ON")
     except sqlite.Error as error:
         raise StoreError(f"{path}: {error}", code="database", path=str(path), problem=str(error)) from None
+    except UnicodeDecodeError as error:  # what SQLite says, with a damaged schema quoted in it
+        problem = error.object.decode("utf-8", "replace")
+        raise StoreError(f"{path}: {problem}", code="database", path=str(path), problem=problem) from None
     return connection
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ledger.catalog.feeding import Feeder
+from ledger.errors import StoreError
 from ledger.publisher import outbox
 from ledger.publisher.fsck import check_home
 from ledger.publisher.handover import sequence_once
@@ -198,6 +199,23 @@ def test_a_log_that_breaks_off(lively: Town) -> None:
         path.write_bytes(data)
         said[name] = {code for code, _ in found(lively.home)}
     assert said == {"whole": set(), "ends": set(), "torn": set(), "flipped": {"journal"}}
+
+
+@pytest.mark.parametrize("name", ["ledger.db", "inbox.db", "search.db"])
+def test_a_schema_that_is_no_text(lively: Town, name: str) -> None:
+    """SQLite quotes a damaged schema in its error, in bytes that are no text; it is a sentence all the same, and a catalogue is made anew."""
+    path = lively.home.path / name
+    whole = path.read_bytes()
+    at = whole.index(b"CREATE TABLE") + 7
+    path.write_bytes(whole[:at] + b"\xe5" + whole[at + 1 :])
+    assert name in {one for _, one in found(lively.home)}
+    if name == "search.db":
+        assert sequence_once(lively.home, no_passphrase)
+        assert check_home(lively.home) == []
+    else:
+        with pytest.raises(StoreError) as error:
+            sequence_once(lively.home, no_passphrase)
+        assert (error.value.code, error.value.values["path"]) == ("database", str(path))
 
 
 def test_another_damage_does_not_hide_the_rest(lively: Town) -> None:
