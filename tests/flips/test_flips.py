@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import shutil
+from pathlib import Path
 
 import pytest
 
 from ledger.publisher.fsck import check_home
-from tests.flips.damage import WEIGHTS, Damage
+from ledger.publisher.home import Home
+from tests.flips.damage import WEIGHTS, Damage, choose
 from tests.flips.run import Run
 from tests.flips.village import Village, build
 
@@ -71,3 +74,21 @@ def test_an_entry_is_named_by_its_index(village: Village) -> None:
         path.write_bytes(whole)
     assert {("leaf", index)} <= {(one.code, one.values.get("index")) for one in found}
     assert all(one.values.get("path") for one in found)
+
+
+def test_what_changes_nothing_can_be_lived_with(village: Village, tmp_path: Path) -> None:
+    """Damage in bytes that carry nothing stays unnamed; the ledger goes on with it, and is sound after more acts."""
+    run, copies = Run(village, random.SystemRandom().randrange(2**32)), 0
+    for damage in choose(run.rng, {kind: run.files[kind] for kind in ("ledger.db", "inbox.db", "search.db")}, 200, whole=0):
+        if copies == 4:
+            break
+        if run.one(damage) == "same":
+            copies += 1
+            home = tmp_path / str(copies)
+            shutil.copytree(village.quiet.path, home, ignore=shutil.ignore_patterns("*-shm", "*-wal"))
+            path = home / damage.path.relative_to(village.quiet.path)
+            path.write_bytes(damage.of(path.read_bytes()))
+            village.town.home = Home.open(home)
+            assert village.town.submit(village.town.act(b"%PDF-1.4 goes on"))[0].index is not None, damage
+            assert check_home(village.town.home) == [], damage
+    assert copies == 4
