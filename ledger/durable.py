@@ -90,7 +90,7 @@ def write_files(files: Iterable[tuple[Path, bytes]], *, once: bool, within: Path
     except OSError as error:
         for path, _ in new:
             with contextlib.suppress(OSError):
-                _beside(path).unlink(missing_ok=True)
+                Path(_beside(os.fspath(path))).unlink(missing_ok=True)
         raise disk_trouble(error, new[0][0]) from error
 
 
@@ -180,10 +180,10 @@ def _write(files: list[tuple[Path, bytes]], within: Path | None) -> None:
     if not files:
         return
     many = len(files) > _FEW
-    folders = list(dict.fromkeys(path.parent for path, _ in files))
+    renames = [(_beside(name := os.fspath(path)), name) for path, _ in files]
+    folders = [Path(folder) for folder in dict.fromkeys(os.path.dirname(name) for _, name in renames)]  # noqa: PTH120 (text: many)
     for folder in folders:
         make_folder(folder, within=within)
-    renames = [(os.fspath(_beside(path)), os.fspath(path)) for path, _ in files]
     for (beside, _), (_, data) in zip(renames, files, strict=True):
         with open(beside, "wb", buffering=0) as file:
             _write_whole(file, data)
@@ -205,8 +205,9 @@ def _write_whole(file: FileIO, data: bytes) -> None:
         left = left[file.write(left) :]
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}{_SUFFIX}")
+def _beside(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/.{name}{_SUFFIX}" if folder else f".{name}{_SUFFIX}"
 
 
 def sync_all(folder: Path) -> None:
