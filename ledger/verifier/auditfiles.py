@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from ledger.errors import FetchError, FormatError, LedgerError
+from ledger.errors import FetchError, FormatError, LedgerError, NewerFormatError
 from ledger.records.roster import Roster, replay_roster
 from ledger.tlog.note import format_vkey
 from ledger.tlog.policy import LOG_PQ, Policy, parse_policy, policy_founding
@@ -67,6 +67,8 @@ def _policy_problem(view: View, state: AuditState, path: str) -> Check | None:
         return _unread("policy", error, path)
     except FormatError as error:
         return Check("policy", "failed", "policy-file-malformed", values | {"detail": str(error)})
+    except NewerFormatError as error:
+        return check_of("policy", error)
     if policy_founding(data) != state.head.founding:
         return Check("policy", "failed", "policy-file-other-founding", values)
     if not _names_log_keys(policy, state.roster, view.size):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import re
@@ -471,6 +472,20 @@ def test_roster_file(city: City) -> None:
     assert failed(run(city)) == [("roster", "file-missing")]
     path.write_bytes(good + b"{}\n")
     assert run(city).exit_status() == 0
+
+
+@pytest.mark.parametrize("name", ["policy", "policy-ed25519"])
+def test_a_policy_with_a_newer_key(city: City, name: str) -> None:
+    """A policy with a key of a type that is not known here is not checked; the audit goes on to its end."""
+    path = city.path / name
+    lines = path.read_text("utf-8").split("\n")
+    at = next(n for n, line in enumerate(lines) if line.startswith("log "))
+    start, _, material = lines[at].rpartition("+")
+    newer = base64.b64encode(b"\x41" + base64.b64decode(material)[1:]).decode()
+    path.write_text("\n".join([*lines[:at], f"{start}+{newer}", *lines[at + 1 :]]), "utf-8")
+    report = run(city)
+    assert report.exit_status() == 3
+    assert [(one.state, one.code) for one in report.verdict.checks if one.name == "policy"] == [("not_checked", "newer-format")]
 
 
 def test_policy_file(city: City, tmp_path: Path) -> None:
