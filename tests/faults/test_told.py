@@ -114,7 +114,7 @@ def test_uploads_of_the_living_are_left_alone(tmp_path: Path) -> None:
     with Upload(home) as upload:
         upload.write(b"half")
         assert clear_uploads(home) == 1
-        assert upload.beside.exists()
+        assert Path(upload.beside).exists()
     assert list(home.staging.iterdir()) == []
 
 
