@@ -480,9 +480,9 @@ def test_a_policy_with_a_newer_key(city: City, name: str) -> None:
     path = city.path / name
     lines = path.read_text("utf-8").split("\n")
     at = next(n for n, line in enumerate(lines) if line.startswith("log "))
-    start, _, material = lines[at].rpartition("+")
+    name_of_key, key_id, material = lines[at].split("+", 2)
     newer = base64.b64encode(b"\x41" + base64.b64decode(material)[1:]).decode()
-    path.write_text("\n".join([*lines[:at], f"{start}+{newer}", *lines[at + 1 :]]), "utf-8")
+    path.write_text("\n".join([*lines[:at], f"{name_of_key}+{key_id}+{newer}", *lines[at + 1 :]]), "utf-8")
     report = run(city)
     assert report.exit_status() == 3
     assert [(one.state, one.code) for one in report.verdict.checks if one.name == "policy"] == [("not_checked", "newer-format")]
