@@ -12,16 +12,49 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-__all__ = ["Child", "end_with", "end_with_parent", "supervise"]
+__all__ = ["Child", "Stop", "Waits", "end_with", "end_with_parent", "supervise"]
 
 _FIRST, _LONGEST, _SETTLED = 0.2, 30.0, 60.0
 _GRACE = 20.0
 _PR_SET_PDEATHSIG = 1
+
+
+class Waits(Protocol):
+    """Whatever can be waited for, as a ``threading.Event``."""
+
+    def wait(self, seconds: float, /) -> bool:
+        """Wait so long at most; tell whether it is time to end."""
+
+
+class Stop:
+    """Whether this process has been asked to end, by SIGTERM or SIGINT from now on.
+
+    No ``threading.Event``: a handler runs in the midst of whatever the main thread does. Where that is the event's own
+    ``wait``, which holds its lock for a moment, the handler's ``set`` waits for that lock for ever.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def is_set(self) -> bool:
+        """Tell whether it is time to end."""
+        return self._asked
+
+    def wait(self, seconds: float, /) -> bool:
+        """Wait so long, a moment; tell whether it is time to end."""
+        if not self._asked:
+            time.sleep(seconds)
+        return self._asked
+
+    def _ask(self, *_: object) -> None:
+        self._asked = True
 
 
 @dataclass
@@ -55,7 +88,7 @@ class Child:
         return self.wait
 
 
-def supervise(children: Sequence[Child], stopping: threading.Event, *, tell: Callable[[str, int, float], None]) -> int:
+def supervise(children: Sequence[Child], stopping: Waits, *, tell: Callable[[str, int, float], None]) -> int:
     """Keep ``children`` running until ``stopping``; ``tell`` hears name, status and pause of each that ended. Return a status.
 
     0 where it was stopped; the status of a ``must`` child that never came up.

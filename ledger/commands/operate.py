@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
-import threading
 from typing import Any
 
 import click
@@ -40,6 +38,7 @@ def sequence(here: Session, accept_clock: bool, once: bool) -> int:
     from ledger.publisher.sequencer import Sequencer, run
     from ledger.publisher.sharing import logs_kept, share
     from ledger.publisher.signing import open_log_keys
+    from ledger.supervise import Stop
 
     home = home_of(here)
     keys = open_log_keys(home, here.passphrase_of)
@@ -55,7 +54,7 @@ def sequence(here: Session, accept_clock: bool, once: bool) -> int:
                 while sequencer.step():
                     pass
             else:
-                stopping = _stop_on_signals()
+                stopping = Stop()
                 run(sequencer, stopped=stopping.is_set, wait=stopping.wait)
         finally:
             with logs_kept(home):
@@ -142,10 +141,3 @@ def _status_lines(here: Session, found: dict[str, Any]) -> list[str]:
     lines = [here.say(f"status.{key}", **found) for key in shown]
     lines += [] if found.get("sequencer_running", True) else [here.say("status.no-sequencer")]
     return lines + [here.say(f"watch.{one['code']}", **one["values"]) for one in alerts if one["code"] not in _SAID]
-
-
-def _stop_on_signals() -> threading.Event:
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    return stopping

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +38,7 @@ _url = click.option("--url", help="The address that the public uses, for QR code
 @session
 def serve(here: Session, listen: str | None, url: str | None, accept_clock: bool) -> int:
     """Run everything: the sequencer and the site. Whichever dies is started again."""
-    from ledger.supervise import Child, supervise
+    from ledger.supervise import Child, Stop, supervise
 
     home = home_of(here)
     where = _where(home, listen)
@@ -51,9 +49,7 @@ def serve(here: Session, listen: str | None, url: str | None, accept_clock: bool
         Child("sequence", lambda: _start(here, home, "sequence", options, secret)),
         Child("web", lambda: _start(here, home, "web", ["--listen", where, *(["--url", url] if url else [])]), must=True),
     ]
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = Stop()
 
     def tell(name: str, status: int, pause: float) -> None:
         here.note(here.say("serve.again", name=name, status=status, seconds=f"{pause:.1f}"))

@@ -21,6 +21,7 @@ from ledger.publisher.inbox import Inbox
 from ledger.publisher.state import fate_of
 from ledger.supervise import Child, end_with, supervise
 from tests.publisher.town import Town, no_passphrase
+from tests.web.serving import ROOT
 
 
 @pytest.mark.parametrize(
@@ -230,3 +231,27 @@ def test_a_parent_that_dies_while_its_child_becomes_another_program() -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
     assert (done.returncode, done.stdout) == (-signal.SIGTERM, b"")
+
+
+def test_a_signal_in_the_midst_of_a_wait_is_not_a_deadlock() -> None:
+    """Asked to end at any instruction, a process ends: ten thousand signals while it does nothing but wait."""
+    import subprocess
+    import sys
+
+    program = """
+import os, signal, threading, time
+from ledger.supervise import Stop
+pid = os.getpid()
+def ask():
+    for _ in range(10_000):
+        os.kill(pid, signal.SIGTERM)
+stop, until = Stop(), time.monotonic() + 2
+threading.Thread(target=ask, daemon=True).start()
+while time.monotonic() < until:
+    stop._asked = False
+    stop.wait(0.0)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("ended")
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, timeout=30, check=False)
+    assert done.stdout == b"ended\n"
