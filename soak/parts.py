@@ -66,7 +66,7 @@ PARTS: dict[str, Part] = {
         lambda count, seed: ["tests.faults.kills", "--count", str(count), "--seed", str(seed)],
     ),
     "faults": Part("every call of a publication fails, in every way", -1100, _table("singles")),
-    "power": Part("the same, and then the power", -700, _table("power")),
+    "power": Part("the same, and then the power", -1100, _table("power")),
     "pairs": Part("every pair of a call and one of the restart", -7000, _table("pairs")),
     "tiles": Part("faults while a tile becomes full", 300, _table("singles", "--size", "254")),
     "machine": Part(

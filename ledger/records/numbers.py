@@ -25,7 +25,8 @@ def fold_number(number: str) -> str:
     >>> fold_number("Nomor: 138 / 728 Tahun 2022")
     '138/728tahun2022'
     """
-    folded = unicodedata.normalize("NFKC", number).casefold().translate(_DASHES)
+    plain = number.isascii()  # nothing to normalise, and no dash but one
+    folded = number.lower() if plain else unicodedata.normalize("NFKC", number).casefold().translate(_DASHES)
     folded = _PREFIX.sub("", folded.strip())
     return "".join(folded.split())
 

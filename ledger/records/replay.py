@@ -285,7 +285,7 @@ def _judge_book(roster: Roster, data: dict[str, Any], series: str, path: str, se
 
 
 def _judge_documents(roster: Roster, record: Record) -> Iterator[Reason]:
-    for document in record.documents:
+    for document in record.documents if roster.withdrawn else ():
         if document["sha256"] in roster.withdrawn:
             yield Reason("document-withdrawn", "documents", {"name": document["name"]})
 

@@ -168,6 +168,7 @@ class Publishing:
                 self._wake.wait()
                 self._wake.clear()
                 continue
+            self._wake.clear()
             try:
                 inbox = inbox or Inbox(self.home)
                 store = store or Store(self.home, read_only=True)
