@@ -63,7 +63,7 @@ class Settings:
             found = tomllib.loads(path.read_text("utf-8"))
         except FileNotFoundError:
             return cls(path)
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
             raise _damaged(path, str(error)) from None
         return cls(path, *_checked(path, found))
 

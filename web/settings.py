@@ -48,7 +48,7 @@ class WebSettings:
         path = home.path / "bening.toml"
         try:
             found = tomllib.loads(path.read_text("utf-8")).get("web", {})
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise _bad(home, str(error)) from None
         if not isinstance(found, dict):
             raise _bad(home, "[web]")

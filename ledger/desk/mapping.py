@@ -93,7 +93,7 @@ def parse_map(text: str, path: str = "MAP.toml") -> Map:
     """
     try:
         found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:  # brackets nested by the thousand
         raise _bad(path, str(error)) from None
     for name, value in found.items():
         wanted = list if name in ("signatories", "documents", "when", "refuse", "warn") else dict

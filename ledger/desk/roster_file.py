@@ -43,7 +43,7 @@ def read_events(path: Path) -> list[dict[str, Any]]:
     """
     try:
         tables = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{path}: {error}", code="file-unreadable", path=str(path), problem=str(error)) from None
     unknown = [name for name in tables if name not in _ORDER or type(tables[name]) is not list]
     if unknown:

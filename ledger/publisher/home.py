@@ -53,7 +53,7 @@ class Home:
             found = tomllib.loads(settings.read_text("utf-8"))
         except FileNotFoundError:
             raise StoreError(f"{path} holds no bening.toml", code="not-a-home", path=str(path)) from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
             raise StoreError(f"{settings}: {error}", code="bad-settings", path=str(settings), problem=str(error)) from None
         return cls._from_settings(path, found)
 
