@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ledger.index import Index, look_up_values
+from ledger.index import Batch, Index, look_up_values
 from ledger.records.numbers import number_hash
+from ledger.records.record import Record
 from tests.city import City
 
 
@@ -114,3 +115,14 @@ def test_serials_and_what_explains_them(city: City) -> None:
     again = [{"type": "corrects", "ref": explained.ref, "reason": "salah"}]
     city.publish(**void, fields=fields | {"serials": [4]}, relations=again)
     assert [one.serials for one in city.acts.voids("sk")] == [(4,)]
+
+
+def test_a_number_spelled_like_a_reference_hides_no_act(city: City) -> None:
+    """In one batch: an act whose number reads as another's reference or id, and one that uses that reference again."""
+    taken, index = city.publish(ref="00000000000")
+    for number in ("00000000000", taken.id):
+        stranger = Record(b"", "f" * 64, {**taken.data, "number": number, "ref": "00000000011"})
+        batch = Batch(city.acts, [stranger])
+        assert batch.by_ref(taken.ref) == city.acts.by_index(index)
+        assert batch.by_id(taken.id) == city.acts.by_index(index)
+        assert batch.may_know(taken.id)

@@ -26,7 +26,9 @@ class Batch:
         self._by_id: dict[str, Act] = {}
         self._by_number: dict[NumberKey, list[Act]] = {}
         self._ids: set[str] = set()
-        self._new: set[str] = set()  # ids, references and folded numbers of which the index knows nothing
+        self._new_ids: set[str] = set()  # of these the index knows nothing; apart, as a number may be spelled like a reference
+        self._new_refs: set[str] = set()
+        self._new_numbers: set[str] = set()
         self._keys: dict[str, Sequence[int]] = {}
         if records:
             self.expect(records)
@@ -40,11 +42,11 @@ class Batch:
             of_id, of_ref, *others = self._keys[record.id]
             number = record.data["number"]
             if of_id not in known:
-                self._new.add(record.id)
+                self._new_ids.add(record.id)
             if of_ref not in known:
-                self._new.add(record.ref)
+                self._new_refs.add(record.ref)
             if number is not None and others[0] not in known:
-                self._new.add(fold_number(number))
+                self._new_numbers.add(fold_number(number))
 
     def add(self, record: Record, *, index: int, time: str) -> Act:
         """Add the act at ``index``; it is written by ``write``."""
@@ -70,14 +72,14 @@ class Batch:
 
     def may_know(self, entry_id: str) -> bool:
         """Tell whether an entry of this id may be in the index; False is certain."""
-        return entry_id not in self._new
+        return entry_id not in self._new_ids
 
     def by_ref(self, ref: str) -> Act | None:
         """Return the act that carries ``ref``."""
         here = self._by_ref.get(ref)
         if here is not None:
             return here[1]
-        return None if ref in self._new else self.index.by_ref(ref)
+        return None if ref in self._new_refs else self.index.by_ref(ref)
 
     def by_id(self, act_id: str) -> Act | None:
         """Return the act of that id."""
@@ -87,7 +89,7 @@ class Batch:
     def by_number(self, key: NumberKey) -> Sequence[Act]:
         """Return the acts under one number key, oldest first."""
         here = self._by_number.get(key, [])
-        return here if key[2] in self._new else [*self.index.by_number(key), *here]
+        return here if key[2] in self._new_numbers else [*self.index.by_number(key), *here]
 
     def relating_to(self, ref: str) -> Sequence[tuple[str, Act]]:
         """Return (relation type, act) of each act that names ``ref``, oldest first."""
