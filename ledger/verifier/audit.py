@@ -78,12 +78,13 @@ def audit(
         StoreError: the state folder is damaged, another ledger's, or in use; nothing is said about the ledger then.
     """
     with _seldom_collected(), open_state(state_dir, founding) as state:
-        run = _Run(source, policy, state, documents, progress or (lambda what, done, total: None), kept)
+        when = int(datetime.datetime.now(datetime.UTC).timestamp()) if now is None else now
+        run = _Run(source, policy, state, documents, progress or (lambda what, done, total: None), kept, when)
         if again:
             run.certainty.require()
             forget_files(state)
         run.execute()
-        return run.report(int(datetime.datetime.now(datetime.UTC).timestamp()) if now is None else now)
+        return run.report()
 
 
 @contextlib.contextmanager
@@ -101,9 +102,9 @@ class _Run:
     """One run: the checks so far, in the order of the plan."""
 
     def __init__(self, source: Source, policy: Policy, state: AuditState, documents: bool, progress: Progress,
-                 kept: bool) -> None:  # fmt: skip
+                 kept: bool, now: int) -> None:  # fmt: skip
         self.source, self.policy, self.state = source, policy, state
-        self.with_documents, self.progress, self.kept = documents, progress, kept
+        self.with_documents, self.progress, self.kept, self.now = documents, progress, kept, now
         self.began_at, self.certainty = state.head.size, Certainty(state)
         self.checks: list[Check] = []
         self.reasons: tuple[Reason, ...] = ()
@@ -120,7 +121,7 @@ class _Run:
         if not self._read_entries(view, look_ups):
             return
         self.checks += [check_log_key(view, self.state), check_roster_file(view, self.state)]
-        self.checks += [*check_policy_files(view, self.state), check_look_ups(self.state, look_ups, self.certainty)]
+        self.checks += [*check_policy_files(view, self.state), check_look_ups(self.state, look_ups, self.certainty, self.now)]
         if self.with_documents:
             self.checks += check_documents(view, self.state, look_ups.run, self.certainty, self.progress)
         else:
@@ -134,8 +135,8 @@ class _Run:
             self.state.set_mark("runs", run)
         return run
 
-    def report(self, now: int) -> AuditReport:
-        """Return the report; ``now`` is POSIX seconds."""
+    def report(self) -> AuditReport:
+        """Return the report."""
         made = {one.name for one in self.checks}
         missing = [Check(name, "not_checked", "not-reached", {"check": name}) for name in _PLAN if name not in made]
         verdict = AuditVerdict(
@@ -144,7 +145,7 @@ class _Run:
             origin=self.state.roster.origin,
             founding=self.state.head.founding,
         )
-        size, findings = self.state.head.size, self._find(verdict, now)
+        size, findings = self.state.head.size, self._find(verdict, self.now)
         return AuditReport(verdict, findings, size, size - self.began_at, self.reasons, self.disputed, self.note)
 
     def _find(self, verdict: AuditVerdict, now: int) -> tuple[Finding, ...]:

@@ -16,7 +16,7 @@ import pytest
 
 from ledger.errors import FetchError, LedgerError, StoreError
 from ledger.records import canonical
-from ledger.records.entry import Entry, dump_entry, format_time, parse_entry
+from ledger.records.entry import Entry, dump_entry, format_time, parse_entry, parse_time
 from ledger.records.envelope import Envelope, Signature
 from ledger.records.events import ROSTER_TYPE
 from ledger.records.record import RECORD_TYPE, parse_record
@@ -501,6 +501,20 @@ def test_policy_file(city: City, tmp_path: Path) -> None:
         assert failed(run(city)) == [("policy", code)]
     path.unlink()
     assert failed(run(city)) == [("policy", "file-missing")]
+
+
+def test_look_ups_of_acts_entered_just_now_are_not_yet_missing(city: City) -> None:
+    """Ten minutes around the entry's own time they are not checked; before and after, and beside an old act, they are missing."""
+    path = city.path / "lookup" / "ref" / city.records[5].ref[:2]
+    path.unlink()
+    entered = parse_time(city.acts.by_ref(city.records[5].ref).time)  # type: ignore[union-attr]
+    for now in (entered - 600, entered, entered + 600):
+        report = run(city, now=now)
+        assert failed(report) == []
+        assert outcome(report)["look-up"] == ("not_checked", "look-up-behind")
+        assert report.exit_status() == 3
+    for now in (entered - 601, entered + 601):
+        assert failed(run(city, now=now)) == [("look-up", "look-up-incomplete")]
 
 
 def test_a_log_key_that_the_roster_does_not_know(city: City, tmp_path: Path) -> None:
