@@ -140,4 +140,10 @@ def _status_lines(here: Session, found: dict[str, Any]) -> list[str]:
              and (key, value) != ("unpublished", 0) and key != "alerts"}  # fmt: skip
     lines = [here.say(f"status.{key}", **found) for key in shown]
     lines += [] if found.get("sequencer_running", True) else [here.say("status.no-sequencer")]
-    return lines + [here.say(f"watch.{one['code']}", **one["values"]) for one in alerts if one["code"] not in _SAID]
+    return lines + [_sentence(here.say(f"watch.{one['code']}", **one["values"])) for one in alerts if one["code"] not in _SAID]
+
+
+def _sentence(part: str) -> str:
+    """Return a part of a monitor's line as a sentence of its own."""
+    first = part.partition(" ")[0]
+    return (part[:1].upper() if first.isalpha() else part[:1]) + part[1:] + "."

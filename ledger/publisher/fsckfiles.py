@@ -70,7 +70,8 @@ def _check_checkpoint(store: Store, size: int) -> Iterator[Fault]:
         parse_policy((store.home.public / "policy").read_bytes()).check(path.read_bytes())
         check_tiles(store, size)
     except (LedgerError, OSError) as error:
-        yield Fault("signature", {"path": str(path), "problem": str(error)})
+        problem = error.values.get("path") if isinstance(error, LedgerError) else None
+        yield Fault("signature", {"path": str(path), "problem": str(problem or error)})
 
 
 def _check_policies(store: Store, size: int, found: _Files) -> Iterator[Fault]:

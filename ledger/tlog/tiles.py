@@ -221,13 +221,14 @@ class TileReader:
         """Read the tiles of the right edge, and require that they fold to the root."""
         if self.size == 0:
             if self.root != EMPTY_ROOT:
-                raise ProofError("size 0 with the root of no empty tree", code="tile-differs", path="", size=0)
+                raise ProofError("size 0 with the root of no empty tree", code="tile-differs", path="checkpoint", size=0)
             return
         nodes = subtrees(0, self.size)
         tiles = {place: self._tile(*place) for place in map(_place, nodes)}
         read = {place: self._read(tile) for place, tile in tiles.items()}
         if fold([hash_in_tile(tiles[at], read[at], node) for node in nodes for at in [_place(node)]]) != self.root:
-            raise ProofError("the tiles do not lead to the signed root", code="tile-differs", path="", size=self.size)
+            edge = ", ".join(tile.path for tile in tiles.values())
+            raise ProofError(f"{edge} do not lead to the signed root", code="tile-differs", path=edge, size=self.size)
         self._proven.update(read)
 
     def _prove(self, tile: Tile) -> None:

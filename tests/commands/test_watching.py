@@ -91,7 +91,7 @@ def test_people_and_programs_are_told_the_same(bening: Bening) -> None:
     """The sentence for people, the code under --json; neither changes the exit status."""
     bening.found()
     assert "There is no backup".lower() in bening("status", "-L", "city").lower()
-    assert "belum ada cadangan" in bening("--lang", "id", "status", "-L", "city")
+    assert "Belum ada cadangan: jalankan bening backup FOLDER --check." in bening("--lang", "id", "status", "-L", "city")
     found = bening.json("status", "-L", "city")["alerts"]
     assert {one["code"] for one in found} == {"not-running", "no-backup"}
     bening("backup", "bk", "-L", "city")

@@ -339,3 +339,12 @@ def test_any_bytes_for_a_tile(path: str, data: bytes) -> None:
 def test_entries_are_not_the_leaves_of_another_index() -> None:
     """The sample log's entries differ, so that the tests above can tell them apart."""
     assert len({entry(index) for index in range(300)}) == 300
+
+
+def test_a_changed_right_edge_is_named() -> None:
+    """Whoever is told that the newest tiles do not prove is told which files they are."""
+    leaves = [bytes([n]) * 32 for n in range(5)]
+    reader = TileReader(5, b"\1" * 32, lambda tile: b"".join(leaves))
+    with pytest.raises(ProofError) as caught:
+        reader.tile(0, 0)
+    assert caught.value.values["path"] == "tile/0/000.p/5"
