@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ledger.errors import AdmissionError, FormatError, NewerFormatError, Reason, SignatureError
+from ledger.errors import AdmissionError, FormatError, NewerFormatError, Reason
 from ledger.records import canonical
-from ledger.records.entry import local_date
-from ledger.records.envelope import Envelope, Signature, check_signature
+from ledger.records.envelope import Envelope
 from ledger.records.events import ROSTER_TYPE
 from ledger.records.numbers import fold_number, serial_in
 from ledger.records.record import RECORD_TYPE, Record, check_record, parse_record
 from ledger.records.roster import Enrolment, Roster, judge_roster
+from ledger.records.signers import Signers
 
 __all__ = ["Act", "Acts", "Change", "NumberKey", "act_of", "changes_to", "judge", "judge_record", "number_key"]
 
@@ -143,7 +143,7 @@ def judge_record(
     data = record.data
     if data["founding"] != roster.founding:
         return [Reason("other-founding", "founding", {"value": data["founding"][:16], "expected": roster.founding[:16]})]
-    signers = _Signers(roster, envelope, data, time, verified)
+    signers = Signers(roster, envelope, data, time, verified)
     return [
         *signers.judge(),
         *_judge_form(roster, data),
@@ -179,75 +179,6 @@ def _is_undone(acts: Acts, kind: str, ref: str) -> bool:
         annulled[one] = any(how == "annuls" and not gone[act.ref] for how, act in undoers[one])
         gone[one] = annulled[one] or any(how == "corrects" and not annulled[act.ref] for how, act in undoers[one])
     return annulled[ref] if kind == "corrects" else gone[ref]
-
-
-class _Signers:
-    """The signatures of one record, held against the roster."""
-
-    def __init__(
-        self, roster: Roster, envelope: Envelope, data: dict[str, Any], time: str, verified: Mapping[str, bool]
-    ) -> None:
-        self.roster, self.envelope, self.data, self.verified = roster, envelope, data, verified
-        self.date = local_date(time, roster.utc_offset)
-        self.enrolments: list[Enrolment] = []
-
-    def judge(self) -> list[Reason]:
-        """Return the reasons against the signatures, and keep the enrolments of those that count."""
-        reasons: list[Reason] = []
-        if [one.keyid for one in self.envelope.signatures] != self.data["signers"]:
-            reasons.append(Reason("signatures-are-not-the-signers", "signers"))
-        for signature in self.envelope.signatures:
-            reason = self._judge_one(signature.keyid)
-            enrolment = self.roster.enrolments.get(signature.keyid)
-            if reason is None and enrolment is not None:
-                if self._holds(signature, enrolment):
-                    self.enrolments.append(enrolment)
-                else:
-                    reason = Reason("bad-signature", "signatures", {"keyid": signature.keyid[:16]})
-            if reason is not None:
-                reasons.append(reason)
-        return reasons + list(self._judge_rule())
-
-    def _holds(self, signature: Signature, enrolment: Enrolment) -> bool:
-        if self.verified.get(signature.keyid):
-            return True
-        try:
-            check_signature(self.envelope, signature, enrolment.key)
-        except SignatureError:
-            return False
-        return True
-
-    def _judge_one(self, keyid: str) -> Reason | None:
-        enrolment = self.roster.enrolments.get(keyid)
-        values: dict[str, object] = {"keyid": keyid[:16], "date": self.date}
-        if enrolment is None:
-            return Reason("key-not-enrolled", "signatures", values)
-        values |= {"holder": enrolment.holder, "begins": enrolment.begins, "until": enrolment.until or "…"}
-        if enrolment.revoked_at is not None:
-            return Reason("key-revoked", "signatures", values)
-        if enrolment.retired_at is not None:
-            return Reason("key-retired", "signatures", values)
-        if not enrolment.covers(self.date):
-            return Reason("key-outside-term", "signatures", values)
-        return None
-
-    def _judge_rule(self) -> Iterator[Reason]:
-        """Enough different holders, enrolled for this office and kind, and in the positions that the rule names."""
-        kind, office = self.data["kind"], self.data["office"]
-        counting = [one for one in self.enrolments if office in one.offices and kind in one.kinds]
-        values: dict[str, object] = {"kind": kind, "office": office}
-        if not counting:
-            yield Reason("no-signer-for-office-and-kind", "signers", values)
-            return
-        rule = self.roster.rules.get(kind)
-        if rule is None:
-            return
-        positions = rule.get("positions") or []
-        holders = {one.holder for one in counting if not positions or one.position in positions}
-        if len(holders) < rule["signatures"]:
-            shown = ", ".join(positions) or "…"
-            values |= {"count": len(holders), "needed": rule["signatures"], "positions": shown}
-            yield Reason("rule-not-met", "signers", values)
 
 
 def _judge_form(roster: Roster, data: dict[str, Any]) -> Iterator[Reason]:
