@@ -16,7 +16,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ NOTES = ("bening_row", "bening_codes", "bening_reasons")
 GUARDED = ("=", "+", "-", "@", "\t", "\r", "'")
 _DELIMITERS = (",", ";", "\t")
 _MOST_DIGITS = 15
+_WIDEST = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +108,24 @@ def _json_row(number: int, line: str) -> SourceRow:
 
 def _parse_line(line: str) -> tuple[Mapping[str, Any], tuple[Reason, ...]]:
     try:
-        found = json.loads(line, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+        found = json.loads(line, parse_float=_exact, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
     except FormatError as error:
         return {}, (Reason(error.code, "", error.values),)
     except (ValueError, RecursionError):
         return {}, (Reason("line-not-json", ""),)
     return (found, ()) if isinstance(found, dict) else ({}, (Reason("line-not-json", ""),))
+
+
+def _exact(text: str) -> Decimal:
+    """Return the number as it is written, if it has no more than ``_WIDEST`` digits before the point or zeros behind it."""
+    number: Decimal | None
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent beyond all bounds
+        number = None
+    if number is None or abs(number.adjusted()) > _WIDEST:  # written out, it could fill the memory
+        raise FormatError(text[:40], code="number-out-of-range", value=text[:40])
+    return number
 
 
 def _no_constant(name: str) -> Any:

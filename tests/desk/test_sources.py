@@ -35,7 +35,8 @@ def test_json_lines_stand_as_they_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "code"),
     [("{", "line-not-json"), ("[1]", "line-not-json"), ('{"a":1,"a":2}', "key-twice"), ('{"a":NaN}', "line-not-json"),
-     ("[" * 100_000, "line-not-json")],
+     ("[" * 100_000, "line-not-json"), ('{"a":1e99999999999999999999}', "number-out-of-range"),
+     ('{"a":1e999999}', "number-out-of-range"), ('{"a":1e-999999}', "number-out-of-range")],
 )  # fmt: skip
 def test_a_bad_line_is_a_reason_not_the_end(tmp_path: Path, line: str, code: str) -> None:
     """The lines after it are read on."""
