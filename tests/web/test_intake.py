@@ -166,6 +166,14 @@ def test_malformed_forms_are_refused_in_words(client: Client, parts: list[tuple[
     assert reply.json["error"]
 
 
+def test_malformed_forms_write_nothing_into_the_log(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    """What a stranger sends wrong is answered; the log's lines are the site's own."""
+    for body in (b"--x\r\nA\xff: b\r\n\r\nz\r\n--x--\r\n", b"--y", b"--x\r\nContent-Disposition", b"--x--"):
+        reply = client.ask("POST", "/api/v1/acts", body=body, headers={"content-type": "multipart/form-data; boundary=x"})
+        assert reply.status == 400, reply.body
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize("content_type", ["", "text/plain", "multipart/form-data", "multipart/form-data; boundary=" + "x" * 300])
 def test_other_content_types_are_refused(client: Client, content_type: str) -> None:
     """415 or 400, whatever the body says."""

@@ -66,6 +66,7 @@ async def read_form(content_type: str, chunks: AsyncIterator[bytes]) -> AsyncIte
     parts = _Parts()
     try:
         parser = MultipartParser(found[1].encode("latin-1"), parts.callbacks(), max_header_count=8, max_header_size=2048)
+        parser.logger.disabled = True  # a malformed form is its sender's affair, and no line of the site's own log
         async for chunk in chunks:
             parser.write(chunk)
             while parts.events:
