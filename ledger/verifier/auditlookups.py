@@ -116,9 +116,9 @@ class LookUps:
         self._note(name, len(data), hashlib.sha256(data).digest(), stale=bool(lacking))
 
     def _lacking(self, name: str, data: bytes) -> list[int]:
-        """Return the acts whose lines are not in ``data``, in whatever order it has them."""
+        """Return the acts whose lines are not in ``data``, in whatever order it has them; one that does not end may be cut."""
         kind, _, prefix = name.partition("/")
-        lines = set(data.split(b"\n"))
+        lines = set(data.split(b"\n")[:-1])
         wanted = self.state.index.bucket(kind, prefix)
         return [index for value, index in wanted if f"{value} {index}".encode("ascii") not in lines]
 

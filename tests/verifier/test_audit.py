@@ -540,6 +540,8 @@ def test_look_ups(city: City) -> None:
         assert report.verdict.check("look-up").values["index"] == 5  # type: ignore[union-attr]
     path.unlink()
     assert failed(run(city)) == [("look-up", "look-up-incomplete")]
+    path.write_bytes(good[:-1])
+    assert failed(run(city)) == [("look-up", "look-up-incomplete")]
     path.write_bytes(good + b"00000000000 999\n")
     assert run(city).exit_status() == 0
 
