@@ -1,22 +1,25 @@
 """Submissions examined: what can be said of an envelope by itself, and of its signatures by keys that are known already.
 
 This is the part of judging that needs neither the acts before nor the place, so it may be done anywhere, and on all cores
-at once. What is found here is never more than a short cut: ``replay.judge`` asks for it and decides.
+at once. What is found here is never more than a short cut: ``replay.judge`` asks for it and decides, for each record or for
+the first of many that are alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.errors import AdmissionError, FormatError, NewerFormatError, Reason, SignatureError
-from ledger.index.rows import keys_of
+from ledger.index.rows import Rows, keys_of
 from ledger.keys import PublicKey
+from ledger.records.alike import Alike, alike
 from ledger.records.envelope import Envelope, Signature, load_envelope, pae
 from ledger.records.record import RECORD_TYPE, Record, parse_record
+from ledger.records.replay import act_of
 
-__all__ = ["NEEDED", "Examined", "examine", "examine_chunk", "examined_of", "verified_by"]
+__all__ = ["NEEDED", "Clear", "Examined", "examine", "examine_chunk", "examined_of", "verified_by"]
 
 NEEDED = frozenset((
     "documents", "fields", "form", "founding", "kind", "number", "office", "ref", "relations", "serial", "series", "signed_on",
@@ -40,6 +43,31 @@ class Examined:
     verified: Mapping[str, bool]
     keys: Sequence[int] = ()
     reasons: tuple[Reason, ...] = ()
+
+
+class Clear(NamedTuple):
+    """An envelope as it came, with a sound record whose signatures all hold, and what it becomes if it is the next entry.
+
+    ``alike`` is never None; ``row`` is the act's row without place and time; ``documents`` are (sha256, size) of each.
+    """
+
+    data: bytes
+    alike: Alike
+    keys: list[int]
+    row: tuple[Any, ...]
+    documents: list[tuple[str, int]]
+
+    @property
+    def id(self) -> str:
+        """The act's id."""
+        return str(self.row[0])
+
+    def opened(self) -> Examined:
+        """Return the same with its envelope and record, for whoever has to judge it by itself."""
+        envelope = load_envelope(self.data)
+        return Examined(
+            self.data, envelope, parse_record(envelope.payload), {one.keyid: True for one in envelope.signatures}, self.keys
+        )
 
 
 def examine(data: bytes, keys: Mapping[str, PublicKey]) -> Examined:
@@ -88,9 +116,16 @@ def examine_chunk(raw_keys: dict[str, bytes], chunk: Sequence[bytes]) -> list[Pl
 
 
 def _plain(found: Examined) -> Plain:
+    """Return what ``examined_of`` reads: of what is clear, ``Clear`` without its first; else an envelope in parts."""
     envelope, record = found.envelope, found.record
     if envelope is None:
         return None
+    if record is not None and len(found.verified) == len(envelope.signatures):
+        kind = alike(envelope, record.data)
+        if kind is not None:
+            rows = Rows()
+            rows.add(record, act_of(record, index=0, time=""), found.keys)
+            return kind, list(dict.fromkeys(found.keys)), rows.acts[0][2:], [one[1:] for one in rows.documents]
     signatures = [(one.keyid, one.sig) for one in envelope.signatures]
     head = (envelope.payload_type, envelope.payload, signatures, list(found.verified))
     if record is None:
@@ -98,10 +133,12 @@ def _plain(found: Examined) -> Plain:
     return (*head, record.id, {key: value for key, value in record.data.items() if key in NEEDED}, found.keys)
 
 
-def examined_of(data: bytes, plain: Plain) -> Examined:
+def examined_of(data: bytes, plain: Plain) -> Examined | Clear:
     """Return what ``examine_chunk`` found of ``data``; what it refused is examined again, for its reasons."""
     if plain is None:
         return examine(data, {})
+    if len(plain) == len(Clear._fields) - 1:
+        return Clear(data, *plain)
     payload_type, payload, signatures, verified, record_id, content, keys = plain
     envelope = Envelope(payload_type, payload, tuple([Signature(*one) for one in signatures]))
     record = None if record_id is None else Record(payload, record_id, content)

@@ -13,9 +13,10 @@ from itertools import islice
 
 from ledger.errors import Reason, StoreError
 from ledger.index import Batch
-from ledger.index.examined import Examined, examine, examined_of
+from ledger.index.examined import Clear, Examined, examine, examined_of
 from ledger.publisher.documents import judge_documents
 from ledger.publisher.store import Head, Store
+from ledger.records.alike import Alike
 from ledger.records.entry import NO_ROSTER, entry_around, first_prev, format_time, parse_time
 from ledger.records.envelope import Envelope, dump_envelope
 from ledger.records.record import Record
@@ -44,16 +45,35 @@ class Tip:
 
 @dataclass
 class Admission:
-    """One transaction's work on ``store``: the rows of what is admitted, written together at its end."""
+    """One transaction's work on ``store``: the rows of what is admitted, written together at its end.
+
+    ``tip`` is the state before it, which stays as it was, and then a copy that moves. ``allowed`` remembers to what kind of
+    record the roster had no objection, by its hash and the time.
+    """
 
     store: Store
     tip: Tip
     batch: Batch
     entries: list[tuple[int, str, bytes, bytes]] = field(default_factory=list)
     rosters: list[tuple[int]] = field(default_factory=list)
+    allowed: set[tuple[str, str, Alike]] = field(default_factory=set)
 
-    def admit(self, one: Examined, time: str) -> Sequence[Reason]:
+    def __post_init__(self) -> None:
+        self.tip = replace(self.tip)
+
+    def expect(self, some: Sequence[Examined | Clear]) -> None:
+        """Look up together what judging ``some`` is going to ask for."""
+        clear = [one for one in some if isinstance(one, Clear)]
+        if clear:
+            self.batch.expect_clear(clear)
+        sound = [(one.record, one.keys) for one in some if isinstance(one, Examined) and one.record is not None]
+        if sound:
+            self.batch.expect([record for record, _ in sound], [keys for _, keys in sound])
+
+    def admit(self, one: Examined | Clear, time: str) -> Sequence[Reason]:
         """Judge one submission against the state so far; without reasons against it, it is the next entry."""
+        if isinstance(one, Clear):
+            return self._admit_clear(one, time)
         if one.envelope is None:
             return one.reasons
         if self._is_here(one.envelope.id if one.record is None else one.record.id):
@@ -77,21 +97,40 @@ class Admission:
 
     def insert(self, entry: bytes, envelope: Envelope, record: Record | None, roster: Roster, time: str) -> None:
         """Take an entry's exact bytes as the next one; the caller has judged and chained it."""
-        index, leaf = self.tip.size, leaf_hash(entry)
-        entry_id = envelope.id if record is None else record.id
-        self.entries.append((index, entry_id, leaf, entry))
         if record is None:
-            self.rosters.append((index,))
-            self.batch.add_id(entry_id, index)
+            entry_id = envelope.id
+            self.rosters.append((self.tip.size,))
+            self.batch.add_id(entry_id, self.tip.size)
         else:
-            self.batch.add(record, index=index, time=time)
-        self.tip = Tip(index + 1, leaf.hex(), time, roster, self.tip.frontier)
+            entry_id = record.id
+            self.batch.add(record, index=self.tip.size, time=time)
+        self.tip.roster = roster
+        self._move(entry, entry_id, time)
+
+    def _admit_clear(self, one: Clear, time: str) -> Sequence[Reason]:
+        """Judge a clear submission: by itself where none alike was admitted before, or where more than the roster may count."""
+        roster, kind = self.tip.roster, (self.tip.roster.hash, time, one.alike)
+        if kind in self.allowed and self.batch.is_new(one) and (not one.documents or self._are_here(one.documents)):
+            self.batch.add_clear(one, index=self.tip.size, time=time)
+            self._move(entry_around(one.data, self.tip.prev, roster.hash, time), one.id, time)
+            return ()
+        if self._is_here(one.id):
+            return ()
+        reasons = self.admit(one.opened(), time)
+        if not reasons:
+            self.allowed.add(kind)
+        return reasons
+
+    def _move(self, entry: bytes, entry_id: str, time: str) -> None:
+        tip, leaf = self.tip, leaf_hash(entry)
+        self.entries.append((tip.size, entry_id, leaf, entry))
+        tip.size, tip.prev, tip.time = tip.size + 1, leaf.hex(), time
 
     def write(self) -> Tip:
         """Write every row and the head that covers them, and return the state after it."""
         if self.entries:
             self.write_rows()
-            self.tip = replace(self.tip, frontier=self.tip.frontier.extend([row[2] for row in self.entries]))
+            self.tip.frontier = self.tip.frontier.extend([row[2] for row in self.entries])
             head = (self.tip.size, self.tip.frontier.root(), self.tip.time)
             self.store.connection.execute("INSERT INTO heads VALUES (?, ?, ?)", head)
             self.entries, self.rosters = [], []
@@ -103,13 +142,20 @@ class Admission:
         self.store.connection.executemany("INSERT INTO rosters VALUES (?)", self.rosters)
         self.batch.write()
 
+    def _are_here(self, documents: Sequence[tuple[str, int]]) -> bool:
+        """Tell whether documents are here with their stated size and hash, and none of them is withdrawn."""
+        if any(sha256 in self.tip.roster.withdrawn for sha256, _ in documents):
+            return False
+        stated = [{"name": "", "sha256": sha256, "size": size} for sha256, size in documents]
+        return not any(judge_documents(self.store.home, stated))
+
     def _is_here(self, entry_id: str) -> bool:
         if self.batch.has(entry_id):
             return True
         return self.batch.may_know(entry_id) and self.store.index_of(entry_id) is not None
 
 
-def commit(store: Store, tip: Tip, submissions: Iterator[Examined], now: int) -> tuple[Tip, list[Sequence[Reason]]]:
+def commit(store: Store, tip: Tip, submissions: Iterator[Examined | Clear], now: int) -> tuple[Tip, list[Sequence[Reason]]]:
     """Judge and commit ``submissions`` after ``tip``; return the state after them and the reasons against each.
 
     They are taken as they come, so that others may be examined meanwhile.
@@ -124,13 +170,12 @@ def commit(store: Store, tip: Tip, submissions: Iterator[Examined], now: int) ->
         time = format_time(max(now, parse_time(tip.time) if tip.size else 0))
         admission, reasons = Admission(store, tip, Batch(store.index)), list[Sequence[Reason]]()
         while some := list(islice(submissions, _CHUNK)):
-            sound = [(one.record, one.keys) for one in some if one.record is not None]
-            admission.batch.expect([record for record, _ in sound], [keys for _, keys in sound])
+            admission.expect(some)
             reasons += [admission.admit(one, time) for one in some]
         return admission.write(), reasons
 
 
-def examine_all(envelopes: Sequence[bytes], roster: Roster) -> Generator[Examined]:
+def examine_all(envelopes: Sequence[bytes], roster: Roster) -> Generator[Examined | Clear]:
     """Yield what can be said of each envelope by itself; on all cores where enough wait to be worth it."""
     if len(envelopes) < WORTH_WORKERS or cores() < 2:
         keys = {keyid: one.key for keyid, one in roster.enrolments.items()}

@@ -11,7 +11,7 @@ from typing import Any
 
 from ledger.durable import check_free_space
 from ledger.errors import LedgerError, Reason
-from ledger.index.examined import Examined
+from ledger.index.examined import Clear, Examined
 from ledger.keyfile import LogKeys
 from ledger.publisher.admission import commit, examine_all, tip_of
 from ledger.publisher.catalogue import keep_catalogue
@@ -123,7 +123,7 @@ class Sequencer:
                 "INSERT INTO notes (time, what, detail) VALUES (?, ?, ?)", (format_time(int(self.clock.wall())), what, detail)
             )
 
-    def _commit(self, submissions: Iterator[Examined]) -> list[Sequence[Reason]]:
+    def _commit(self, submissions: Iterator[Examined | Clear]) -> list[Sequence[Reason]]:
         self.tip, reasons = commit(self.store, self.tip, submissions, self.clock.now())
         return reasons
 
