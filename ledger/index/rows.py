@@ -17,7 +17,7 @@ from ledger.records.numbers import fold_number, folded_hash
 from ledger.records.record import Record
 from ledger.records.replay import Act
 
-__all__ = ["MERGE_EVERY", "SCHEMA", "TABLES", "Rows", "key_of", "keys_of", "look_up_values", "range_of"]
+__all__ = ["MERGE_EVERY", "SCHEMA", "TABLES", "Rows", "act_row", "key_of", "keys_of", "look_up_values", "range_of"]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS acts (
@@ -47,7 +47,7 @@ MERGE_EVERY = 50_000
 
 _KINDS = {"id": 0, "ref": 1, "number": 2, "sha256": 3}
 _BITS = 60
-_DIGITS = str.maketrans("ABCDEFGHJKMNPQRSTVWXYZ", "abcdefghijklmnopqrstuv")  # Crockford's base32, as int() reads base 32
+_DIGITS = bytes.maketrans(b"ABCDEFGHJKMNPQRSTVWXYZ", b"abcdefghijklmnopqrstuv")  # Crockford's base32, as int() reads base 32
 
 
 def key_of(kind: str, value: str) -> int:
@@ -58,25 +58,28 @@ def key_of(kind: str, value: str) -> int:
     Raises:
         ValueError: nothing of that kind can have such a value.
     """
-    bits = int(value[:11].translate(_DIGITS), 32) << 5 if kind == "ref" else int(value[:15], 16)
-    return _KINDS[kind] << _BITS | bits
+    return _KINDS[kind] << _BITS | (_bits_of_ref(value) if kind == "ref" else int(value[:15], 16))
+
+
+def _bits_of_ref(ref: str) -> int:
+    return int(ref[:11].encode("ascii").translate(_DIGITS), 32) << 5
 
 
 def range_of(kind: str, prefix: str) -> tuple[int, int]:
     """Return the first key of the values that begin with ``prefix``, and the first behind them."""
     each = 5 if kind == "ref" else 4
-    first = int(prefix.translate(_DIGITS), 1 << each)
+    first = int(prefix.encode("ascii").translate(_DIGITS), 1 << each)
     shift, base = _BITS - each * len(prefix), _KINDS[kind] << _BITS
     return base + (first << shift), base + (first + 1 << shift)
 
 
 def keys_of(record: Record) -> list[int]:
     """Return the keys under which an act is found; that of its id first, of its reference next."""
-    data = record.data
-    keys = [key_of("id", record.id), key_of("ref", data["ref"])]
-    if data["number"] is not None:
-        keys.append(key_of("number", folded_hash(fold_number(data["number"]))))
-    return keys + [key_of("sha256", one["sha256"]) for one in data["documents"] if "sha256" in one]
+    data, number = record.data, record.data["number"]
+    keys = [int(record.id[:15], 16), 1 << _BITS | _bits_of_ref(data["ref"])]  # as ``key_of``, without a call for each
+    if number is not None:
+        keys.append(2 << _BITS | int(folded_hash(fold_number(number))[:15], 16))
+    return keys + [3 << _BITS | int(one["sha256"][:15], 16) for one in data["documents"] if "sha256" in one]
 
 
 def look_up_values(record: Record) -> list[tuple[str, str, str]]:
@@ -93,6 +96,19 @@ def look_up_values(record: Record) -> list[tuple[str, str, str]]:
     return found
 
 
+def act_row(record: Record) -> tuple[Any, ...]:
+    """Return the row of an act in ``acts``, without its place and time."""
+    data, payload = record.data, record.payload
+    number, signed_on, relations = data["number"], data["signed_on"], data["relations"]
+    folded = None if number is None else fold_number(number)
+    named = " ".join([f"{one['type']}={one['ref']}" for one in relations if "ref" in one]) if relations else ""
+    signers, series, serial = data["signers"], data.get("series"), data.get("serial")
+    return (
+        record.id, data["ref"], data["kind"], data["form"], data["office"], number, folded, signed_on[:4], data["title"],
+        signed_on, signers[0] if len(signers) == 1 else " ".join(signers), named, series, serial, str(payload, "utf-8"),
+    )  # fmt: skip
+
+
 class Rows:
     """Rows that wait to be written together: ``executemany`` writes about twice as many a second."""
 
@@ -106,15 +122,10 @@ class Rows:
     def add(self, record: Record, act: Act, keys: Sequence[int]) -> None:
         """Add what an act, at its place, becomes; ``keys`` are ``keys_of`` the record."""
         data, index = record.data, act.index
-        folded = None if act.number is None else fold_number(act.number)
         self.documents += [(index, one["sha256"], one["size"]) for one in data["documents"] if "sha256" in one]
         self.relations += [(index, kind, target) for kind, target in act.relations]
         self.keys += [(key, index) for key in dict.fromkeys(keys)]
-        relations, body = " ".join([f"{kind}={target}" for kind, target in act.relations]), str(record.payload, "utf-8")
-        self.acts.append(
-            (index, act.time, act.id, act.ref, act.kind, act.form, act.office, act.number, folded, act.signed_on[:4], act.title,
-             act.signed_on, " ".join(act.signers), relations, data.get("series"), data.get("serial"), body)
-        )  # fmt: skip
+        self.acts.append((index, act.time, *act_row(record)))
         self.last = index
 
     def add_id(self, entry_id: str, index: int) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -22,7 +21,7 @@ import orjson
 from ledger.errors import FormatError
 from ledger.records.unicode14 import permitted_ranges
 
-__all__ = ["MAX_DEPTH", "MAX_INTEGER", "Json", "check_text", "dump", "is_key", "parse", "parse_fitting"]
+__all__ = ["MAX_DEPTH", "MAX_INTEGER", "Json", "check_text", "dump", "parse"]
 
 Json = Any
 MAX_INTEGER = 2**53 - 1
@@ -46,26 +45,6 @@ def parse(data: bytes, *, limit: int) -> Json:
     if orjson.dumps(value, option=orjson.OPT_SORT_KEYS) != data:
         raise FormatError("not the canonical form (RFC 8785) of its content", code="not-canonical")
     return value
-
-
-def parse_fitting(data: bytes, *, limit: int, fits: Callable[[Json], bool]) -> Json | None:
-    """Return the value of canonical JSON ``data`` if all its text is visible ASCII and it ``fits``; None: ``parse`` it.
-
-    ``fits`` knows every key and accepts neither floats, other integers than 0 … 2^53-1 nor deep nesting, so that nothing
-    is left to be looked at here. It is what nearly every payload is, and a third of the time.
-    """
-    if len(data) > limit or not _is_plain(data):
-        return None
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return None
-    return value if fits(value) and orjson.dumps(value, option=orjson.OPT_SORT_KEYS) == data else None
-
-
-def is_key(key: str) -> bool:
-    """Tell whether ``key`` may stand in canonical JSON."""
-    return _KEY.fullmatch(key) is not None
 
 
 def dump(value: Json) -> bytes:

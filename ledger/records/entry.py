@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 from ledger.errors import FormatError, NewerFormatError
 from ledger.records import canonical
-from ledger.records.envelope import MAX_ENVELOPE, Envelope, envelope_of, load_envelope, value_of
+from ledger.records.envelope import MAX_ENVELOPE, Envelope, Signature, envelope_of, value_of
 from ledger.records.shapes import digest, timestamp
+from ledger.tlog.encoding import parse_base64
 
 __all__ = [
     "MAX_ENTRY",
@@ -35,8 +36,12 @@ __all__ = [
 
 MAX_ENTRY = 49_000
 NO_ROSTER = "0" * 64
-_HEAD, _TAIL_SIZE = b'{"envelope":', 187
-_TAIL = re.compile(rb',"prev":"([0-9a-f]{64})","roster":"([0-9a-f]{64})","time":"([0-9TZ:-]{20})","v":1\}')
+_HEAD = b'{"envelope":{"payload":"'
+_BEHIND = re.compile(  # what follows the payload in nearly every entry: canonical JSON has no other spelling of these values
+    rb'","payloadType":"([A-Za-z0-9/.+-]{1,200})",'
+    rb'"signatures":\[\{"keyid":"([0-9a-f]{64})","sig":"([A-Za-z0-9+/]{86}==)"\}\]\},'
+    rb'"prev":"([0-9a-f]{64})","roster":"([0-9a-f]{64})","time":"([0-9TZ:-]{20})","v":1\}'
+)
 _PARTS = ((0, 4), (5, 2), (8, 2), (11, 2), (14, 2), (17, 2))
 _KEYS = {"envelope", "prev", "roster", "time", "v"}
 
@@ -95,10 +100,17 @@ def parse_entry(data: bytes) -> Entry:
 
 def _usual(data: bytes) -> Entry | None:
     """Return the entry in its one canonical spelling, taken apart without a JSON parser; None: to be read the long way."""
-    found = _TAIL.fullmatch(data, len(data) - _TAIL_SIZE) if len(data) <= MAX_ENVELOPE else None
-    if found is None or not data.startswith(_HEAD) or not timestamp.fits(time := found[3].decode("ascii")):
+    if len(data) > MAX_ENVELOPE or not data.startswith(_HEAD):
         return None
-    return Entry(load_envelope(data[len(_HEAD) : -_TAIL_SIZE]), found[1].decode("ascii"), found[2].decode("ascii"), time)
+    end = data.find(b'"', len(_HEAD))
+    found = _BEHIND.fullmatch(data, end) if end > 0 else None
+    if found is None:
+        return None
+    kind, keyid, prev, roster, time = str(b" ".join(found.group(1, 2, 4, 5, 6)), "ascii").split(" ")
+    if not timestamp.fits(time):
+        return None
+    envelope = Envelope(kind, parse_base64(data[len(_HEAD) : end]), (Signature(keyid, parse_base64(found[3])),))
+    return Entry(envelope, prev, roster, time)
 
 
 def first_prev(origin: str) -> str:

@@ -27,8 +27,8 @@ def fold_number(number: str) -> str:
     """
     plain = number.isascii()  # nothing to normalise, and no dash but one
     folded = number.lower() if plain else unicodedata.normalize("NFKC", number).casefold().translate(_DASHES)
-    folded = _PREFIX.sub("", folded.strip())
-    return "".join(folded.split())
+    folded = folded.strip()
+    return "".join((_PREFIX.sub("", folded) if folded.startswith(("no", "num")) else folded).split())
 
 
 def number_hash(number: str) -> str:

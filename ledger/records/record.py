@@ -11,9 +11,12 @@ The act's *id* is the SHA-256 of these bytes. Everything about the paper is a cl
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from ledger.errors import AdmissionError, NewerFormatError, Reason
 from ledger.records import canonical
@@ -27,12 +30,14 @@ from ledger.records.shapes import (
     either,
     identifier,
     integer,
+    is_spelled,
     listing,
     mapping,
     media_type,
     nullable,
     pattern,
     person_text,
+    word,
 )
 
 __all__ = ["CAPACITIES", "MAX_RECORD", "RECORD_TYPE", "RELATIONS", "ROLES", "Record", "check_record", "parse_record"]
@@ -40,6 +45,7 @@ __all__ = ["CAPACITIES", "MAX_RECORD", "RECORD_TYPE", "RELATIONS", "ROLES", "Rec
 RECORD_TYPE = "application/vnd.bening.record+json"
 MAX_RECORD = 32 * 1024
 MAX_DOCUMENT = 2**40
+MOST_EXTRA = 32
 CAPACITIES = ("definitive", "plt", "plh", "pj", "an")
 ROLES = (
     "signed",
@@ -102,22 +108,49 @@ def parse_record(payload: bytes) -> Record:
         NewerFormatError: a later version's record.
         AdmissionError: with every fault of its fields.
     """
-    data = canonical.parse_fitting(payload, limit=MAX_RECORD, fits=_fits)
+    data = _read_spelled(payload)
     if data is None:
         data = canonical.parse(payload, limit=MAX_RECORD)
-        reasons = list(check_record(data))
-    else:
-        reasons = list(_check_across(data))
+        _require_none(list(check_record(data)))
+    elif not _is_plain_across(data):
+        _require_none(list(_check_across(data)))
+    return Record(payload, hashlib.sha256(payload).hexdigest(), data)
+
+
+def _require_none(reasons: list[Reason]) -> None:
     if any(reason.unknown for reason in reasons):
         raise NewerFormatError("; ".join(map(str, reasons)))
     if reasons:
         raise AdmissionError(reasons)
-    return Record(payload, hashlib.sha256(payload).hexdigest(), data)
 
 
-def _fits(data: Any) -> bool:
-    """Tell whether shape and fields fit, and every key of ``extra`` is one."""
-    return _RECORD.fits(data) and FIELDS[data["kind"]].fits(data["fields"]) and all(map(canonical.is_key, data["extra"]))
+def _read_spelled(payload: bytes) -> dict[str, Any] | None:
+    """Return the content of a record in its usual spelling, whose single values then all fit; None: to be read the long way.
+
+    The spelling of a kind is worth its making (some 10 ms) where many records come.
+    """
+    at = payload.find(_BEFORE_KIND) + len(_BEFORE_KIND)
+    kind = payload[at : payload.find(b'"', at)]
+    spelled = _SPELLED.get(kind) or _spelled_after_some(kind)
+    if spelled is None or len(payload) > MAX_RECORD or not is_spelled(payload, spelled):
+        return None
+    data: dict[str, Any] = orjson.loads(payload)
+    extra = data["extra"]  # its keys are free: whether they are in order, and no two alike, the spelling cannot tell
+    if extra and (len(extra) > MOST_EXTRA or b'"extra":%b,' % orjson.dumps(extra, option=orjson.OPT_SORT_KEYS) not in payload):
+        return None
+    refs = [one["ref"] for one in data["relations"] if "ref" in one]
+    return data if is_ref(data["ref"]) and all(map(is_ref, refs)) else None
+
+
+def _spelled_after_some(kind: bytes) -> re.Pattern[bytes] | None:
+    _met[kind] = _met.get(kind, 0) + 1
+    if _met[kind] < _WORTH or kind.decode("ascii", "replace") not in KINDS:
+        if len(_met) > len(KINDS):
+            _met.clear()  # a stranger's kinds are not to fill the memory
+        return None
+    name = kind.decode("ascii")
+    spelling = _shape_of(choice(name), FIELDS[name]).spelling
+    return _SPELLED.setdefault(kind, re.compile(spelling.encode("ascii")))
 
 
 def check_record(data: Any) -> Iterator[Reason]:
@@ -147,6 +180,14 @@ def _check_across(data: dict[str, Any]) -> Iterator[Reason]:
         yield Reason("unsorted", "signers")
     if not data["signatories"] and data["kind"] not in ("void", "notice"):
         yield Reason("missing", "signatories")
+
+
+def _is_plain_across(data: dict[str, Any]) -> bool:
+    """Tell at a glance that ``_check_across`` finds nothing, as of nearly every record."""
+    documents = data["documents"]
+    if data["relations"] or "changes" in data["fields"] or "series" in data or "serial" in data or not data["signatories"]:
+        return False
+    return len(data["signers"]) == len(documents) == 1 and (data["number"] is None) == ("unnumbered_reason" in data)
 
 
 def _check_number(data: dict[str, Any]) -> Iterator[Reason]:
@@ -189,8 +230,8 @@ def _ref(value: Any, path: str) -> Iterator[Reason]:
 def _extra(value: Any, path: str) -> Iterator[Reason]:
     if type(value) is not dict:
         yield Reason("not-an-object", path)
-    elif len(value) > 32:
-        yield Reason("bad-count", path, {"count": len(value), "low": 0, "high": 32})
+    elif len(value) > MOST_EXTRA:
+        yield Reason("bad-count", path, {"count": len(value), "low": 0, "high": MOST_EXTRA})
     else:
         for key, part in value.items():
             yield from _EXTRA_TEXT(part, f"{path}.{key}")
@@ -208,9 +249,14 @@ def _is_object(value: Any, path: str) -> Iterator[Reason]:
 _EXTRA_TEXT = person_text(4000)
 _NAME_TEXT = person_text(200)
 _LINE = person_text(300)
+_BEFORE_KIND, _WORTH = b',"kind":"', 64
+_SPELLED: dict[bytes, re.Pattern[bytes]] = {}
+_met: dict[bytes, int] = {}
 _PLAIN_NAME = pattern(r"(?!\.{1,2}$)[^/\\]{1,200}", "bad-file-name")
-_NAME = Shape(_file_name, lambda value: _PLAIN_NAME.fits(value) and _NAME_TEXT.fits(value))
-_REF = Shape(_ref, is_ref)
+_NAME = Shape(
+    _file_name, lambda value: _PLAIN_NAME.fits(value) and _NAME_TEXT.fits(value), r'"(?!\.{1,2}"| )[ !#-.0-\[\]-~]{1,200}(?<! )"'
+)
+_REF = Shape(_ref, is_ref, '"[0-9A-HJKMNP-TV-Z]{11}"')  # the check symbol is for whoever asks by the spelling
 _OBJECT = Shape(_is_object, lambda value: type(value) is dict)
 _DOCUMENT: Shape = either(
     "withheld",
@@ -243,32 +289,43 @@ _RELATION: Shape = either(
     mapping({"type": choice(*RELATIONS), "ref": _REF}, {"reason": person_text(1000)}),
 )
 _SIGNATORY = mapping({"position": _LINE, "capacity": choice(*CAPACITIES)}, {"name": _LINE, "basis": _LINE})
-_RECORD = mapping(
-    {
-        "v": integer(1, 1),
-        "founding": digest,
-        "kind": choice(*KINDS),
-        "form": identifier,
-        "ref": _REF,
-        "office": identifier,
-        "number": nullable(person_text(200)),
-        "title": person_text(1000),
-        "language": pattern(r"[a-z]{2,3}", "bad-language"),
-        "signed_on": date,
-        "signatories": listing(_SIGNATORY, most=16),
-        "signers": listing(digest, least=1, most=16),
-        "documents": listing(_DOCUMENT),
-        "relations": listing(_RELATION),
-        "fields": _OBJECT,
-        "extra": Shape(_extra, lambda value: value == {} or not any(_extra(value, ""))),
-    },
-    {
-        "unnumbered_reason": _LINE,
-        "series": identifier,
-        "serial": integer(),
-        "drafted_on": date,
-        "promulgated_on": date,
-        "effective_on": date,
-        "expires_on": date,
-    },
+_EXTRA = Shape(
+    _extra,
+    lambda value: value == {} or not any(_extra(value, "")),
+    rf'\{{(?:"[A-Za-z0-9_.:-]{{1,64}}":{_EXTRA_TEXT.spelling}(?:,(?=")|(?=\}})))*\}}',
 )
+
+
+def _shape_of(kind: Shape, fields: Shape) -> Shape:
+    return mapping(
+        {
+            "v": integer(1, 1),
+            "founding": digest,
+            "kind": kind,
+            "form": identifier,
+            "ref": _REF,
+            "office": identifier,
+            "number": nullable(person_text(200)),
+            "title": person_text(1000),
+            "language": word(r"[a-z]{2,3}", "bad-language"),
+            "signed_on": date,
+            "signatories": listing(_SIGNATORY, most=16),
+            "signers": listing(digest, least=1, most=16),
+            "documents": listing(_DOCUMENT),
+            "relations": listing(_RELATION),
+            "fields": fields,
+            "extra": _EXTRA,
+        },
+        {
+            "unnumbered_reason": _LINE,
+            "series": identifier,
+            "serial": integer(),
+            "drafted_on": date,
+            "promulgated_on": date,
+            "effective_on": date,
+            "expires_on": date,
+        },
+    )
+
+
+_RECORD = _shape_of(choice(*KINDS), _OBJECT)

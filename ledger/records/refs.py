@@ -19,7 +19,7 @@ __all__ = ["SYMBOLS", "draw_ref", "format_ref", "is_ref", "parse_ref"]
 
 SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _SPELLED = re.compile("[0-9A-HJKMNP-TV-Z]{11}")
-_BASE_32 = str.maketrans("ABCDEFGHJKMNPQRSTVWXYZ", "abcdefghijklmnopqrstuv")  # as int() reads base 32
+_BASE_32 = bytes.maketrans(b"ABCDEFGHJKMNPQRSTVWXYZ", b"abcdefghijklmnopqrstuv")  # as int() reads base 32
 _READ_AS = str.maketrans({"I": "1", "L": "1", "O": "0", "-": None, " ": None})
 
 
@@ -36,7 +36,7 @@ def is_ref(text: object) -> bool:
     """Tell whether ``text`` is a reference exactly as stored, its check symbol included."""
     if type(text) is not str or not _SPELLED.fullmatch(text):
         return False
-    return int(text[:-1].translate(_BASE_32), 32) % 37 == SYMBOLS.index(text[-1])
+    return int(text[:-1].encode("ascii").translate(_BASE_32), 32) % 37 == SYMBOLS.index(text[-1])
 
 
 def parse_ref(typed: str) -> str:

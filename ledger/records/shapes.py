@@ -4,6 +4,10 @@ A *shape* is called with a JSON value and its path and returns the reasons again
 first asks ``fits``, which only tells whether there are none, and looks for reasons where that says no. Any function from
 value and path to reasons may stand for a shape. Shapes read values that ``canonical.parse`` has already accepted, so
 strings are NFC and visible, and integers are in range.
+
+A shape also has a *spelling*: a regular expression of canonical JSON. Whatever it matches fits, if nothing in it has 16 digits
+in a row (``is_spelled`` asks for that). It need not match all that fits; it is how nearly every record is known to be sound
+without looking at each of its values.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ __all__ = [
     "either",
     "identifier",
     "integer",
+    "is_spelled",
     "listing",
     "mapping",
     "media_type",
@@ -38,7 +43,11 @@ __all__ = [
     "spki",
     "text",
     "timestamp",
+    "word",
 ]
+
+NEVER = "(?!)"
+TEXT = r"[ !#-\[\]-~]"  # visible ASCII that JSON writes as it is
 
 Fits = Callable[[Any], bool]
 Faults = Callable[[Any, str], Iterable[Reason]]
@@ -47,10 +56,10 @@ Faults = Callable[[Any, str], Iterable[Reason]]
 class Shape:
     """``fits`` tells whether ``faults`` would find nothing; the two must agree (a test holds them against each other)."""
 
-    __slots__ = ("faults", "fits")
+    __slots__ = ("faults", "fits", "spelling")
 
-    def __init__(self, faults: Faults, fits: Fits | None = None) -> None:
-        self.faults = faults
+    def __init__(self, faults: Faults, fits: Fits | None = None, spelling: str = NEVER) -> None:
+        self.faults, self.spelling = faults, spelling
         self.fits: Fits = fits or (lambda value: not any(True for _ in faults(value, "")))
 
     def __call__(self, value: Any, path: str) -> Iterable[Reason]:
@@ -64,10 +73,24 @@ AnyShape = Shape | Faults
 def _fits(shape: AnyShape) -> Fits:
     return shape.fits if isinstance(shape, Shape) else Shape(shape).fits
 
+
+def _spelling(shape: AnyShape) -> str:
+    return shape.spelling if isinstance(shape, Shape) else NEVER
+
+
 _DATE = re.compile(r"([12][0-9]{3})-([01][0-9])-([0-3][0-9])", re.ASCII)
 _TIME = re.compile(r"([12][0-9]{3}-[01][0-9]-[0-3][0-9])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z", re.ASCII)
 _SIXTEEN_DIGITS = re.compile(r"(?<!\d)\d{16}(?!\d)")
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+_DAY = (
+    "(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"  # not 29 February
+)
 _SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")
+
+
+def is_spelled(data: bytes, spelling: re.Pattern[bytes]) -> bool:
+    """Tell whether ``data`` is canonical JSON of something that fits the shape with this (compiled) ``spelling``."""
+    return spelling.fullmatch(data) is not None and b"0000000000000000" not in data.translate(_ZEROS)
 
 
 def text(limit: int = 500) -> Shape:
@@ -84,7 +107,7 @@ def text(limit: int = 500) -> Shape:
     def fits(value: Any) -> bool:
         return type(value) is str and 0 < len(value) <= limit and value == value.strip()
 
-    return Shape(check, fits)
+    return Shape(check, fits, f'"(?! ){TEXT}{{1,{limit}}}(?<! )"')
 
 
 def person_text(limit: int = 500) -> Shape:
@@ -99,10 +122,10 @@ def person_text(limit: int = 500) -> Shape:
     def fits(value: Any) -> bool:
         return plain.fits(value) and (len(value) < 16 or not _SIXTEEN_DIGITS.search(value))
 
-    return Shape(check, fits)
+    return Shape(check, fits, plain.spelling)
 
 
-def pattern(expression: str, code: str) -> Shape:
+def pattern(expression: str, code: str, spelling: str = NEVER) -> Shape:
     """A string that the ASCII ``expression`` matches whole; ``code`` names the fault."""
     compiled = re.compile(expression, re.ASCII)
 
@@ -111,7 +134,12 @@ def pattern(expression: str, code: str) -> Shape:
             yield Reason(code, path, {"value": _shown(value)})
 
     matches = compiled.fullmatch
-    return Shape(check, lambda value: type(value) is str and matches(value) is not None)
+    return Shape(check, lambda value: type(value) is str and matches(value) is not None, spelling)
+
+
+def word(expression: str, code: str) -> Shape:
+    """A string that ``expression`` matches whole, which lets neither quotes, backslashes nor spaces through."""
+    return pattern(expression, code, f'"(?:{expression})"')
 
 
 def choice(*names: str) -> Shape:
@@ -122,7 +150,7 @@ def choice(*names: str) -> Shape:
             allowed = ", ".join(names)
             yield Reason("not-a-choice", path, {"value": _shown(value), "allowed": allowed}, unknown=type(value) is str)
 
-    return Shape(check, lambda value: type(value) is str and value in names)
+    return Shape(check, lambda value: type(value) is str and value in names, f'"(?:{"|".join(map(re.escape, names))})"')
 
 
 def integer(low: int = 0, high: int = 2**53 - 1) -> Shape:
@@ -132,7 +160,14 @@ def integer(low: int = 0, high: int = 2**53 - 1) -> Shape:
         if type(value) is not int or not low <= value <= high:
             yield Reason("bad-number", path, {"value": _shown(value), "low": low, "high": high})
 
-    return Shape(check, lambda value: type(value) is int and low <= value <= high)
+    return Shape(check, lambda value: type(value) is int and low <= value <= high, _integers(low, high))
+
+
+def _integers(low: int, high: int) -> str:
+    """Spell integers of the range: all of fewer digits than ``high``, or those that begin as both ends do."""
+    if low <= 1:
+        return ("0|" if low == 0 else "") + f"[1-9][0-9]{{0,{len(str(high)) - 2}}}" if high > 9 else f"[{low}-{high}]"
+    return "|".join(map(str, range(low, high + 1))) if high - low < 1000 else NEVER
 
 
 def _date(value: Any, path: str) -> Iterator[Reason]:
@@ -194,7 +229,7 @@ def listing(item: AnyShape, *, least: int = 0, most: int = 64) -> Shape:
     def fits(value: Any) -> bool:
         return type(value) is list and least <= len(value) <= most and all(map(one, value))
 
-    return Shape(check, fits)
+    return Shape(check, fits, rf"\[(?:(?:{_spelling(item)})(?:,(?!\])|(?=\]))){{{least},{most}}}\]")
 
 
 def mapping(required: Mapping[str, AnyShape], optional: Mapping[str, AnyShape] | None = None) -> Shape:
@@ -225,7 +260,13 @@ def mapping(required: Mapping[str, AnyShape], optional: Mapping[str, AnyShape] |
                 return False
         return True
 
-    return Shape(check, fits)
+    return Shape(check, fits, _object({key: (_spelling(known[key]), key in required) for key in sorted(known)}))
+
+
+def _object(parts: Mapping[str, tuple[str, bool]]) -> str:
+    """Spell an object of (spelling, required) by keys in their order; behind each is a comma and one more, or the end."""
+    spelled = [rf'(?:"{key}":(?:{part})(?:,(?=")|(?=\}})))' + ("" if needed else "?") for key, (part, needed) in parts.items()]
+    return rf"\{{{''.join(spelled)}\}}"
 
 
 def either(key: str, with_key: AnyShape, without: AnyShape) -> Shape:
@@ -235,7 +276,8 @@ def either(key: str, with_key: AnyShape, without: AnyShape) -> Shape:
         yield from (with_key if type(value) is dict and key in value else without)(value, path)
 
     one, other = _fits(with_key), _fits(without)
-    return Shape(check, lambda value: (one if type(value) is dict and key in value else other)(value))
+    spelling = f"(?:{_spelling(with_key)}|{_spelling(without)})"
+    return Shape(check, lambda value: (one if type(value) is dict and key in value else other)(value), spelling)
 
 
 def nullable(shape: AnyShape) -> Shape:
@@ -246,7 +288,7 @@ def nullable(shape: AnyShape) -> Shape:
             yield from shape(value, path)
 
     one = _fits(shape)
-    return Shape(check, lambda value: value is None or one(value))
+    return Shape(check, lambda value: value is None or one(value), f"(?:null|{_spelling(shape)})")
 
 
 def join(path: str, key: str) -> str:
@@ -259,10 +301,10 @@ def _shown(value: Any) -> str:
     return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
-date = Shape(_date, lambda value: type(value) is str and date_of(value) is not None)
+date = Shape(_date, lambda value: type(value) is str and date_of(value) is not None, f'"[12][0-9]{{3}}-{_DAY}"')
 timestamp = Shape(_timestamp, lambda value: type(value) is str and _is_time(value))
-digest = pattern(r"[0-9a-f]{64}", "bad-digest")
-identifier = pattern(r"[a-z0-9][a-z0-9.-]{0,63}", "bad-identifier")
-money = pattern(r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,2})?", "bad-money")
-currency = pattern(r"[A-Z]{3}", "bad-currency")
-media_type = pattern(r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,126}", "bad-media-type")
+digest = word(r"[0-9a-f]{64}", "bad-digest")
+identifier = word(r"[a-z0-9][a-z0-9.-]{0,63}", "bad-identifier")
+money = word(r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,2})?", "bad-money")
+currency = word(r"[A-Z]{3}", "bad-currency")
+media_type = word(r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,126}", "bad-media-type")
