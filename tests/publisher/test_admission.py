@@ -83,8 +83,8 @@ def changes(town: Town, chance: random.Random, n: int) -> dict[str, Any]:
         {"form": "baru"}, {"form": "none"}, {"founding": "1" * 64}, {"by": ["head", "second"]}, {"by": ["head", "third"]},
         {"by": ["head"], "signers": sorted(town.key(name).public.keyid for name in ("head", "third"))},
         {"kind": "contract", "form": "spk", "office": "tani", "by": ["farmer"]},
-        {"kind": "void", "form": "void", "fields": {"series": "buku", "serials": [7], "reason": "unused"}, "number": None,
-         "unnumbered_reason": "r", "documents": []},
+        {"kind": "void", "form": "void", "fields": {"series": "buku", "serials": [chance.randrange(3, 9)], "reason": "unused"},
+         "number": None, "unnumbered_reason": "r", "documents": []},
     ]  # fmt: skip
     return usual if chance.random() < 0.5 else {**usual, **chance.choice(odd)}
 
@@ -148,3 +148,23 @@ def test_a_refused_kind_is_asked_about_each_time(busy: Town) -> None:
     assert codes == [{"unknown-form"}] * 4
     assert not work.allowed
     assert not work.entries
+
+
+def test_a_batch_answers_for_what_was_clear(busy: Town) -> None:
+    """An act that was added as a row is found by reference, id and number, as one that was added as a record."""
+    data = dump_envelope(busy.act(b"row", number="77/2026").envelope)
+    with Store(busy.home, read_only=True) as store:
+        raw = {keyid: one.key.raw for keyid, one in store.roster().enrolments.items()}
+        (clear,) = [examined_of(data, plain) for plain in examine_chunk(raw, [data])]
+        assert isinstance(clear, Clear)
+        record = clear.opened().record
+        assert record is not None
+        act = Batch(store.index).add(record, index=5, time=TIME)
+        for ask in (lambda one: one.by_ref(act.ref), lambda one: one.by_id(act.id), lambda one: one.by_number(act.number_key)[0]):
+            batch = Batch(store.index)
+            assert not batch.is_new(clear)  # nobody has asked the index
+            batch.expect_clear([clear])
+            assert batch.is_new(clear)
+            batch.add_clear(clear, index=5, time=TIME)
+            assert not batch.is_new(clear)
+            assert ask(batch) == act
