@@ -11,21 +11,31 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from io import FileIO
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING, TypeVar
 
 from ledger.errors import StoreError
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
 __all__ = [
     "LEAST_FREE", "check_free_space", "clear_unfinished", "disk_trouble", "make_folder", "remove", "sync_all", "sync_files",
-    "sync_folder", "sync_folders", "told", "write_files", "write_once", "write_over",
+    "sync_folder", "sync_folders", "told", "write_files", "write_once", "write_over", "write_whole",
 ]  # fmt: skip
 
 LEAST_FREE = 64 * 1024 * 1024
 _FEW = 4
+_CROWD = 64
+_THREADS = 8
 _SUFFIX = ".new"
+
+_Place = tuple[str, str]  # beside, path
+_Item = TypeVar("_Item")
 
 
 def check_free_space(folder: Path, wanted: int = 0) -> None:
@@ -76,22 +86,26 @@ def write_over(path: Path, data: bytes) -> None:
     write_files([(path, data)], once=False)
 
 
-def write_files(files: Iterable[tuple[Path, bytes]], *, once: bool, within: Path | None = None) -> None:
+def write_files(files: Iterable[tuple[Path | str, bytes]], *, once: bool, within: Path | None = None) -> None:
     """Write many files durably; ``once`` as in ``write_once``. All are durable when this returns.
 
-    ``within``: a folder that must be there. Where it has vanished, it is not made anew: it will come back.
+    ``files`` may be made while they are written; of very many, several are written at once. ``within``: a folder that must be
+    there. Where it has vanished, it is not made anew: it will come back.
 
     Raises:
         StoreError: one exists with other bytes, or the disk refuses; no half-written file is left.
     """
-    new = [(path, data) for path, data in files if not (once and _is_there(path, data))]
+    new = ((os.fspath(path), data) for path, data in files if not (once and _is_there(path, data)))
+    begun: list[_Place] = []
     try:
-        _write(new, within)
-    except OSError as error:
-        for path, _ in new:
+        _write(new, begun, within)
+    except Exception as error:
+        for beside, _ in begun:
             with contextlib.suppress(OSError):
-                Path(_beside(os.fspath(path))).unlink(missing_ok=True)
-        raise disk_trouble(error, new[0][0]) from error
+                Path(beside).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise disk_trouble(error, begun[0][1] if begun else "") from error
+        raise
 
 
 def make_folder(path: Path, mode: int = 0o755, *, within: Path | None = None) -> None:
@@ -153,22 +167,33 @@ def sync_folders(folders: Iterable[Path]) -> None:
             sync_folder(folder)
 
 
-def sync_files(files: Sequence[IO[bytes]]) -> None:
-    """Make the bytes of open files of one folder durable: one ``fsync`` each, or one ``syncfs`` for many.
+def sync_files(handles: Sequence[int], folder: Path) -> None:
+    """Make the bytes of open files in one folder durable: one ``fsync`` each, or one ``syncfs`` for many.
 
     Raises:
         OSError: the disk refuses.
     """
-    if len(files) > _FEW:
-        sync_all(Path(files[0].name).parent)
+    if len(handles) > _FEW:
+        sync_all(folder)
     else:
-        for file in files:
-            os.fsync(file.fileno())
+        for handle in handles:
+            os.fsync(handle)
 
 
-def _is_there(path: Path, data: bytes) -> bool:
+def write_whole(handle: int, data: bytes) -> None:
+    """Write all of ``data`` to an open file.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    count = os.write(handle, data)
+    while count < len(data):
+        count += os.write(handle, memoryview(data)[count:])
+
+
+def _is_there(path: Path | str, data: bytes) -> bool:
     try:
-        found = path.read_bytes()
+        found = Path(path).read_bytes()
     except FileNotFoundError:
         return False
     if found != data:
@@ -176,38 +201,97 @@ def _is_there(path: Path, data: bytes) -> bool:
     return True
 
 
-def _write(files: list[tuple[Path, bytes]], within: Path | None) -> None:
-    if not files:
+def _write(files: Iterator[tuple[str, bytes]], begun: list[_Place], within: Path | None) -> None:
+    """Write ``files`` beside their places, sync them, and rename them; ``begun`` names what may be there to be removed."""
+    first = list(islice(files, _CROWD))
+    if not first:
         return
-    many = len(files) > _FEW
-    renames = [(_beside(name := os.fspath(path)), name) for path, _ in files]
-    folders = [Path(folder) for folder in dict.fromkeys(os.path.dirname(name) for _, name in renames)]  # noqa: PTH120 (text: many)
-    for folder in folders:
-        make_folder(folder, within=within)
-    for (beside, _), (_, data) in zip(renames, files, strict=True):
-        with open(beside, "wb", buffering=0) as file:
-            _write_whole(file, data)
-            if not many:
-                os.fsync(file.fileno())
+    many, crowd = len(first) > _FEW, len(first) == _CROWD
+    folders: dict[str, Path] = {}
+    with _threads() if crowd else contextlib.nullcontext() as pool:
+        _each(pool, partial(_write_beside, synced=not many), _placed(chain(first, files), begun, folders, within))
+        if many:
+            sync_all(next(iter(folders.values())))
+        _each(pool, _replace_apart if crowd else _replace, _parts(begun))
     if many:
-        sync_all(folders[0])
-    for beside, path in renames:
-        os.replace(beside, path)
-    if many:
-        sync_all(folders[0])
+        sync_all(next(iter(folders.values())))
     else:
-        sync_folders(folders)
+        sync_folders(folders.values())
 
 
-def _write_whole(file: FileIO, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[file.write(left) :]
+def _placed(
+    files: Iterable[tuple[str, bytes]], begun: list[_Place], folders: dict[str, Path], within: Path | None
+) -> Iterator[list[tuple[str, bytes]]]:
+    """Yield what to write beside the places of ``files``, some at a time; their folders are made before."""
+    for part in _parts(files):
+        for path, _ in part:
+            folder, slash, name = path.rpartition("/")
+            if folder not in folders:
+                make_folder(place := Path(folder or slash), within=within)
+                folders[folder] = place
+            begun.append((f"{folder}{slash}.{name}{_SUFFIX}", path))
+        places = begun[-len(part) :]
+        yield [(beside, data) for (beside, _), (_, data) in zip(places, part, strict=True)]
 
 
-def _beside(path: str) -> str:
-    folder, _, name = path.rpartition("/")
-    return f"{folder}/.{name}{_SUFFIX}" if folder else f".{name}{_SUFFIX}"
+def _parts(items: Iterable[_Item]) -> Iterator[list[_Item]]:
+    left = iter(items)
+    while part := list(islice(left, _CROWD)):
+        yield part
+
+
+def _threads() -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(_THREADS)
+
+
+def _each(pool: ThreadPoolExecutor | None, work: Callable[[list[_Item]], None], parts: Iterable[list[_Item]]) -> None:
+    """Do ``work`` on each part, in threads where there are some, a few parts ahead of them."""
+    if pool is None:
+        for part in parts:
+            work(part)
+        return
+    running: deque[Future[None]] = deque()
+    for part in parts:
+        running.append(pool.submit(work, part))
+        if len(running) > 2 * _THREADS:
+            running.popleft().result()
+    for one in running:
+        one.result()
+
+
+def _write_beside(files: list[tuple[str, bytes]], *, synced: bool) -> None:
+    for beside, data in files:
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        try:
+            write_whole(handle, data)
+            if synced:
+                os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _replace(places: list[_Place]) -> None:
+    for beside, path in places:
+        os.replace(beside, path)
+
+
+def _replace_apart(places: list[_Place]) -> None:
+    """Rename files into their places; what they replace is freed when it is closed, and so without the folder's lock.
+
+    A disk may have to be told of every block that is free, and then several threads wait together.
+    """
+    for beside, path in places:
+        try:
+            old = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            os.replace(beside, path)
+            continue
+        try:
+            os.replace(beside, path)
+        finally:
+            os.close(old)
 
 
 def sync_all(folder: Path) -> None:

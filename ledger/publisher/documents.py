@@ -10,10 +10,9 @@ import fcntl
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from io import FileIO
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ledger.durable import (
     check_free_space,
@@ -24,6 +23,7 @@ from ledger.durable import (
     sync_folder,
     sync_folders,
     told,
+    write_whole,
 )
 from ledger.errors import AdmissionError, Reason, StoreError
 from ledger.publisher.home import Home
@@ -96,26 +96,35 @@ def judge_documents(home: Home, documents: Iterable[dict[str, Any]]) -> Iterator
 
 def _judge_document(home: Home, path: str, document: dict[str, Any]) -> Reason | None:
     values = {"name": document["name"], "sha256": document["sha256"][:16]}
-    file = _found(home, document["sha256"])
-    if file is None:
+    handle = _found(home, document["sha256"])
+    if handle is None:
         check_folder(home.staging)
         check_folder(home.public)
         return Reason("document-missing", path, values)
-    with file:
-        size = os.fstat(file.fileno()).st_size
+    try:
+        size = os.fstat(handle).st_size
         if size != document["size"]:
             return Reason("document-size", path, values | {"stated": document["size"], "size": size})
-        if hashlib.file_digest(file, "sha256").hexdigest() != document["sha256"]:
+        if _hash_of(handle, size) != document["sha256"]:
             return Reason("document-changed", path, values)
+    finally:
+        os.close(handle)
     return None
 
 
-def _found(home: Home, sha256: str) -> FileIO | None:
+def _found(home: Home, sha256: str) -> int | None:
     """Return the document where it waits or where it is published, opened."""
     for place in (_staged_at(home, sha256), _published_at(home, sha256)):
         with contextlib.suppress(FileNotFoundError):
-            return open(place, "rb", buffering=0)
+            return os.open(place, os.O_RDONLY)
     return None
+
+
+def _hash_of(handle: int, size: int) -> str:
+    found = hashlib.sha256()
+    while chunk := os.read(handle, min(size + 1, _CHUNK)):
+        found.update(chunk)
+    return found.hexdigest()
 
 
 def move_documents(home: Home, hashes: Iterable[str]) -> None:
@@ -127,9 +136,7 @@ def move_documents(home: Home, hashes: Iterable[str]) -> None:
     folders: set[str] = set()
     with told(home.public):
         for sha256 in hashes:
-            if sha256[:2] not in folders and os.path.lexists(_staged_at(home, sha256)):
-                make_folder(home.document(sha256).parent, within=home.public)
-            if _move(home, sha256):
+            if _move(home, sha256, folders):
                 folders.add(sha256[:2])
             elif not home.document(sha256).exists():
                 check_folder(home.staging)
@@ -138,8 +145,8 @@ def move_documents(home: Home, hashes: Iterable[str]) -> None:
         sync_folders(home.public / "documents" / one for one in sorted(folders))
 
 
-def _move(home: Home, sha256: str) -> bool:
-    """Move one document; tell whether it waited.
+def _move(home: Home, sha256: str, folders: Collection[str]) -> bool:
+    """Move one document; tell whether it waited. ``folders`` are known to be there, by their names.
 
     What another user staged is copied and hashed again, so that nobody else owns what is public.
     """
@@ -148,13 +155,15 @@ def _move(home: Home, sha256: str) -> bool:
         owner = os.lstat(staged).st_uid
     except FileNotFoundError:
         return False
+    if sha256[:2] not in folders:
+        make_folder(home.document(sha256).parent, within=home.public)
     if owner == os.geteuid():
         os.replace(staged, target)
         return True
     try:
         with contextlib.ExitStack() as opened:
-            copy = _copied(home, opened, sha256, Path(staged))
-            os.fsync(copy.file.fileno())
+            copy = _copied(home, opened, sha256, staged)
+            os.fsync(copy.handle)
             os.replace(copy.beside, target)
     except AdmissionError as error:
         raise StoreError(f"document {sha256} was changed: {error}", code="document-lost", sha256=sha256) from None
@@ -168,10 +177,10 @@ def sweep(home: Home, *, keep: set[str], older_than: float) -> int:
     So goes whatever an interrupted write has left in ``staging/`` and ``public/``. Only for the sequencer.
     """
     swept = clear_uploads(home) + clear_unfinished(home.public, leaving=["documents"])
-    for path in home.staging.iterdir() if home.staging.is_dir() else ():
+    for one in _in_staging(home):
         with contextlib.suppress(FileNotFoundError):  # an upload that ended meanwhile
-            if not path.name.startswith(".") and path.name not in keep and path.stat().st_mtime < older_than:
-                path.unlink()
+            if not one.name.startswith(".") and one.name not in keep and one.stat().st_mtime < older_than:
+                os.unlink(one.path)  # noqa: PTH108 (text, as above)
                 swept += 1
     return swept
 
@@ -179,35 +188,48 @@ def sweep(home: Home, *, keep: set[str], older_than: float) -> int:
 def clear_uploads(home: Home) -> int:
     """Remove uploads of processes that have died, and return how many; whoever lives holds a lock on its own."""
     count = 0
-    for path in home.staging.glob(".*") if home.staging.is_dir() else ():
-        with contextlib.suppress(OSError), open(path, "rb") as file:  # it has ended, lives, or is another user's
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
-            count += 1
+    for one in _in_staging(home):
+        if one.name.startswith("."):
+            with contextlib.suppress(OSError), open(one.path, "rb") as file:  # it has ended, lives, or is another user's
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(one.path)  # noqa: PTH108 (text, as above)
+                count += 1
     return count
 
 
-def _opened(source: Path) -> BinaryIO:
+def _in_staging(home: Home) -> list[os.DirEntry[str]]:
     try:
-        return open(source, "rb")
+        with os.scandir(home.staging) as found:
+            return list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _opened(source: Path | str) -> int:
+    try:
+        return os.open(source, os.O_RDONLY)
     except OSError as error:
-        raise AdmissionError([Reason("document-missing", "", {"name": source.name, "sha256": str(error)})]) from None
+        raise AdmissionError([Reason("document-missing", "", {"name": Path(source).name, "sha256": str(error)})]) from None
 
 
-def _copied(home: Home, opened: contextlib.ExitStack, sha256: str, source: Path) -> Upload:
+def _copied(home: Home, opened: contextlib.ExitStack, sha256: str, source: Path | str) -> Upload:
     """Return a copy of ``source`` beside its place, closed with ``opened``; its bytes must be those of ``sha256``."""
-    with _opened(source) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > _SMALL:
-            check_free_space(home.staging, size)
+    file = _opened(source)
+    try:
         upload = opened.enter_context(Upload(home))
         try:
-            while chunk := file.read(_CHUNK):
+            chunk = os.read(file, _SMALL)
+            if len(chunk) == _SMALL:
+                check_free_space(home.staging, os.fstat(file).st_size)
+            while chunk:
                 upload.write(chunk)
+                chunk = os.read(file, _SMALL if len(chunk) < _SMALL else _CHUNK)
         except OSError as error:
             raise upload.trouble(error) from None
+    finally:
+        os.close(file)
     if upload.sha256 != sha256:
-        raise AdmissionError([Reason("document-changed", "", {"name": source.name, "sha256": sha256[:16]})])
+        raise AdmissionError([Reason("document-changed", "", {"name": Path(source).name, "sha256": sha256[:16]})])
     return upload
 
 
@@ -220,7 +242,7 @@ def keep_all(home: Home, uploads: Sequence[Upload]) -> None:
     if not uploads:
         return
     try:
-        sync_files([one.file for one in uploads])
+        sync_files([one.handle for one in uploads], home.staging)
         for one in uploads:
             os.replace(one.beside, _staged_at(home, one.sha256))
             one.kept = True
@@ -241,7 +263,7 @@ class Upload:
         self.beside = f"{home.path}/staging/.{secrets.token_hex(16)}"
         self._found = hashlib.sha256()
         try:
-            self.file = _locked_file(self.beside)
+            self.handle = _locked_file(self.beside)
         except OSError as error:
             raise self.trouble(error) from None
 
@@ -249,7 +271,9 @@ class Upload:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.file.close()
+        if self.handle >= 0:
+            os.close(self.handle)
+            self.handle = -1
         if not self.kept:
             with contextlib.suppress(OSError):  # a disk that takes nothing any more; it is cleared at the next start
                 os.unlink(self.beside)  # noqa: PTH108 (text, as above)
@@ -262,9 +286,7 @@ class Upload:
     def write(self, data: bytes) -> None:
         """Write the next piece."""
         try:
-            left = memoryview(data)
-            while left:
-                left = left[self.file.write(left) :]
+            write_whole(self.handle, data)
         except OSError as error:
             raise self.trouble(error) from None
         self._found.update(data)
@@ -275,11 +297,11 @@ class Upload:
         return disk_trouble(error, self.beside)
 
 
-def _locked_file(path: str) -> FileIO:
+def _locked_file(path: str) -> int:
     """Make a new file that this process holds a lock on as long as it is open."""
     while True:
-        file = open(path, "xb", buffering=0)  # noqa: SIM115 (closed by ``Upload.__exit__``)
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if os.fstat(file.fileno()).st_nlink:
-            return file
-        file.close()  # ``clear_uploads`` of another process was quicker than the lock
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle
+        os.close(handle)  # ``clear_uploads`` of another process was quicker than the lock

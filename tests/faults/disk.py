@@ -88,8 +88,8 @@ class Disk:
         self.struck = True
         if plan.mode in ("after", "crash-after"):
             result = real()
-            if what == "open":
-                result.close()  # whoever asked for it never had it
+            if what == "open":  # whoever asked for it never had it
+                os.close(result) if isinstance(result, int) else result.close()
         if plan.mode.startswith("crash"):
             self.dead = True
             raise Crash(what)
@@ -137,7 +137,8 @@ class Disk:
             return self.changing("fsync", path, lambda: (real["fsync"](handle), self._settle(path))[0])
 
         moves = {name: moving(name) for name in ("replace", "rename", "link")}
-        return moves | {name: single(name) for name in ("mkdir", "unlink", "rmdir")} | {"fsync": syncing}
+        singles = {name: single(name) for name in ("mkdir", "unlink", "rmdir")}
+        return moves | singles | {"fsync": syncing, "open": self._opening_low(os.open), "write": self._writing_low(os.write)}
 
     def _moved(self, real: Callable[..., Any], source: str, target: str) -> None:
         before = _read(target)
@@ -180,6 +181,29 @@ class Disk:
             opened = self.changing("open", path, lambda: real(file, mode, *args, **options))
             self._undo.append(("data", path, lambda: _halve(path)))
             return _File(opened, path, self)
+
+        return wrapped
+
+    def _opening_low(self, real: Callable[..., int]) -> Callable[..., int]:
+        def wrapped(file: Any, flags: int, *args: Any, **options: Any) -> int:
+            path = self.is_ours(file)
+            if path is None or not flags & (os.O_WRONLY | os.O_RDWR) or path.endswith("/lock"):
+                return real(file, flags, *args, **options)
+            opened: int = self.changing("open", path, lambda: real(file, flags, *args, **options))
+            self._undo.append(("data", path, lambda: _halve(path)))
+            return opened
+
+        return wrapped
+
+    def _writing_low(self, real: Callable[[int, Any], int]) -> Callable[[int, Any], int]:
+        def wrapped(handle: int, data: Any) -> int:
+            path = self.is_ours(os.readlink(f"/proc/self/fd/{handle}"))  # noqa: PTH115
+            if path is None:
+                return real(handle, data)
+            if self.plan is not None and self.plan.mode == "short" and len(self.calls) + 1 == self.plan.at:
+                real(handle, bytes(data)[: len(data) // 2])
+            count: int = self.changing("write", path, lambda: real(handle, data))
+            return count
 
         return wrapped
 
