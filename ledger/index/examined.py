@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ledger.errors import AdmissionError, FormatError, NewerFormatError, Reason, SignatureError
-from ledger.index.rows import Rows, keys_of
+from ledger.index.rows import act_row, keys_of
 from ledger.keys import PublicKey
 from ledger.records.alike import Alike, alike
 from ledger.records.envelope import Envelope, Signature, load_envelope, pae
 from ledger.records.record import RECORD_TYPE, Record, parse_record
-from ledger.records.replay import act_of
 
 __all__ = ["NEEDED", "Clear", "Examined", "examine", "examine_chunk", "examined_of", "verified_by"]
 
@@ -123,9 +122,8 @@ def _plain(found: Examined) -> Plain:
     if record is not None and len(found.verified) == len(envelope.signatures):
         kind = alike(envelope, record.data)
         if kind is not None:
-            rows = Rows()
-            rows.add(record, act_of(record, index=0, time=""), found.keys)
-            return kind, list(dict.fromkeys(found.keys)), rows.acts[0][2:], [one[1:] for one in rows.documents]
+            documents = [(one["sha256"], one["size"]) for one in record.documents]
+            return kind, list(dict.fromkeys(found.keys)), act_row(record), documents
     signatures = [(one.keyid, one.sig) for one in envelope.signatures]
     head = (envelope.payload_type, envelope.payload, signatures, list(found.verified))
     if record is None:
