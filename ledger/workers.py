@@ -70,11 +70,11 @@ class Workers:
         number, more = 0, True
         while True:
             more = more and self._hand_out(numbered)
-            while number in done:
+            if number in done:
                 yield done.pop(number)
                 number += 1
                 self._exchange(done, 0.0)
-            if any(child.waiting for child in self._children):
+            elif any(child.waiting for child in self._children):
                 self._exchange(done, None)
             elif not more:
                 return
