@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.limits import verify_limit
 from bench.table import Row, ratio_row
-from ledger.index import Rows, key_of
+from ledger.index import Rows, key_of, packed
 from ledger.publisher import sequencer
 from ledger.publisher.admission import tip_of
 from ledger.publisher.handover import Submission, hand_over
@@ -166,8 +166,8 @@ def _insert(store: Store, start: int, leaves: list[bytes], time_: str) -> None:
         ref = f"{int.from_bytes(leaf[:7], 'big') & (1 << 50) - 1:010x}"[:10].upper() + "0"
         act = ("decision", "sk", "hukum", "1", "1", "2026", "t", "2026-01-01", "k", "", None, None, body)
         rows.acts.append((index, time_, act_id, ref, *act))
-        rows.keys += [(key_of("id", act_id), index), (key_of("ref", ref), index), (key_of("number", other), index),
-                      (key_of("sha256", other[8:] + act_id[:8]), index)]  # fmt: skip
+        keys = [key_of("id", act_id), key_of("ref", ref), key_of("number", other), key_of("sha256", other[8:] + act_id[:8])]
+        rows.keys += packed(keys, index)
         rows.last = index
     store.connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?)", entries)
     rows.write(store.connection)

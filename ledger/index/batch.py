@@ -7,7 +7,7 @@ from typing import Any
 
 from ledger.index.examined import Clear
 from ledger.index.index import Index
-from ledger.index.rows import Rows, key_of, keys_of
+from ledger.index.rows import Rows, key_of, keys_of, packed
 from ledger.records.numbers import fold_number
 from ledger.records.record import Record
 from ledger.records.replay import Act, NumberKey, act_of
@@ -69,7 +69,7 @@ class Batch:
         """Add the act at ``index``; it is written by ``write``."""
         row = (index, time, *one.row)
         self.rows.acts.append(row)
-        self.rows.keys += [(key, index) for key in one.keys]
+        self.rows.keys += packed(one.keys, index)
         self.rows.documents += [(index, sha256, size) for sha256, size in one.documents]
         self.rows.last = index
         self._taken.update(one.keys)

@@ -17,6 +17,7 @@ __all__ = ["Index", "KnownActs", "Void"]
 _ALL = 2**62
 _COLUMNS = "idx, time, id, ref, kind, form, office, number, title, signed_on, signers, relations"
 _CANDIDATES = "(SELECT idx FROM keys WHERE key = ?1 UNION ALL SELECT idx FROM keys_new WHERE key = ?1)"
+_CARRIED = "EXISTS (SELECT 1 FROM {} WHERE key = value)"
 _RANGE = "(SELECT idx FROM keys WHERE key >= ?1 AND key < ?2 UNION SELECT idx FROM keys_new WHERE key >= ?1 AND key < ?2)"
 @dataclass(frozen=True, slots=True)
 class Void:
@@ -178,11 +179,22 @@ class Index:
         rows = self.connection.execute("SELECT DISTINCT idx FROM relations WHERE target = ? ORDER BY idx", (ref,))
         return [index for (index,) in rows.fetchall()]
 
+    def under_one_key(self, kind: str) -> list[int]:
+        """Return where entries stand that share a key of a kind with others: hints, to be compared whole."""
+        first, behind = range_of(kind, "")
+        places = []
+        for one, other in (("keys", "keys"), ("keys_new", "keys_new"), ("keys", "keys_new"), ("keys_new", "keys")):
+            query = f"""
+                SELECT a.idx FROM {one} a WHERE a.key >= ? AND a.key < ?
+                AND EXISTS (SELECT 1 FROM {other} b WHERE b.key = a.key AND b.idx <> a.idx)
+            """
+            places += [index for (index,) in self.connection.execute(query, (first, behind))]
+        return sorted(set(places))
+
     def known(self, keys: Sequence[int]) -> set[int]:
         """Return those of ``keys`` that some entry carries."""
-        one = "SELECT key FROM {} WHERE key IN (SELECT value FROM json_each(?1))"
-        query = f"{one.format('keys')} UNION {one.format('keys_new')}"
-        return {key for (key,) in self.connection.execute(query, (f"[{','.join(map(str, keys))}]",))}
+        query = f"SELECT value FROM json_each(?1) WHERE {' OR '.join(map(_CARRIED.format, ('keys', 'keys_new')))}"
+        return {key for (key,) in self.connection.execute(query, (f"[{','.join(map(str, sorted(keys)))}]",))}
 
     def _under(self, kind: str, value: str, where: str, *values: object) -> list[Act]:
         """Return the acts to which a key leads and of which ``where`` is true, oldest first."""

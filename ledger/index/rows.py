@@ -17,7 +17,7 @@ from ledger.records.numbers import fold_number, folded_hash
 from ledger.records.record import Record
 from ledger.records.replay import Act
 
-__all__ = ["MERGE_EVERY", "SCHEMA", "TABLES", "Rows", "act_row", "key_of", "keys_of", "look_up_values", "range_of"]
+__all__ = ["MERGE_EVERY", "SCHEMA", "TABLES", "Rows", "act_row", "key_of", "keys_of", "look_up_values", "packed", "range_of"]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS acts (
@@ -47,6 +47,8 @@ MERGE_EVERY = 50_000
 
 _KINDS = {"id": 0, "ref": 1, "number": 2, "sha256": 3}
 _BITS = 60
+_PLACES = 32
+_PLACE = (1 << _PLACES) - 1
 _DIGITS = bytes.maketrans(b"ABCDEFGHJKMNPQRSTVWXYZ", b"abcdefghijklmnopqrstuv")  # Crockford's base32, as int() reads base 32
 
 
@@ -68,7 +70,7 @@ def _bits_of_ref(ref: str) -> int:
 def range_of(kind: str, prefix: str) -> tuple[int, int]:
     """Return the first key of the values that begin with ``prefix``, and the first behind them."""
     each = 5 if kind == "ref" else 4
-    first = int(prefix.encode("ascii").translate(_DIGITS), 1 << each)
+    first = int(prefix.encode("ascii").translate(_DIGITS), 1 << each) if prefix else 0
     shift, base = _BITS - each * len(prefix), _KINDS[kind] << _BITS
     return base + (first << shift), base + (first + 1 << shift)
 
@@ -80,6 +82,11 @@ def keys_of(record: Record) -> list[int]:
     if number is not None:
         keys.append(2 << _BITS | int(folded_hash(fold_number(number))[:15], 16))
     return keys + [3 << _BITS | int(one["sha256"][:15], 16) for one in data["documents"] if "sha256" in one]
+
+
+def packed(keys: Sequence[int], index: int) -> list[int]:
+    """Return what ``Rows.keys`` holds for an entry at ``index``: each key, once, with the place in its lowest 32 bits."""
+    return [key << _PLACES | index for key in dict.fromkeys(keys)]
 
 
 def look_up_values(record: Record) -> list[tuple[str, str, str]]:
@@ -116,7 +123,7 @@ class Rows:
         self.acts: list[tuple[Any, ...]] = []
         self.relations: list[tuple[int, str, str]] = []
         self.documents: list[tuple[int, str, int]] = []
-        self.keys: list[tuple[int, int]] = []
+        self.keys: list[int] = []  # as ``packed``, which is sorted several times as fast as pairs
         self.last = -1
 
     def add(self, record: Record, act: Act, keys: Sequence[int]) -> None:
@@ -124,26 +131,37 @@ class Rows:
         data, index = record.data, act.index
         self.documents += [(index, one["sha256"], one["size"]) for one in data["documents"] if "sha256" in one]
         self.relations += [(index, kind, target) for kind, target in act.relations]
-        self.keys += [(key, index) for key in dict.fromkeys(keys)]
+        self.keys += packed(keys, index)
         self.acts.append((index, act.time, *act_row(record)))
         self.last = index
 
     def add_id(self, entry_id: str, index: int) -> None:
         """Add an entry that is no act and is found by its id only."""
-        self.keys.append((key_of("id", entry_id), index))
+        self.keys += packed([key_of("id", entry_id)], index)
         self.last = index
 
     def write(self, connection: Any) -> None:
-        """Write everything, and merge the new keys when it is time; inside the caller's transaction."""
-        if not self.keys:
-            return
-        first = min(index for _, index in self.keys)
+        """Write everything; inside the caller's transaction."""
+        self.write_acts(connection)
+        self.write_keys(connection)
+
+    def write_acts(self, connection: Any) -> None:
+        """Write all but the keys, by which the acts are not found before ``write_keys``."""
         connection.executemany(f"INSERT INTO acts VALUES ({', '.join('?' * 17)})", self.acts)
         connection.executemany("INSERT INTO relations VALUES (?, ?, ?)", self.relations)
         connection.executemany("INSERT INTO documents VALUES (?, ?, ?)", self.documents)
-        self.keys.sort()
-        connection.executemany("INSERT INTO keys_new VALUES (?, ?)", self.keys)
-        if first // MERGE_EVERY != (self.last + 1) // MERGE_EVERY:
+        self.acts, self.relations, self.documents = [], [], []
+
+    def write_keys(self, connection: Any) -> None:
+        """Write the keys, and merge them with those before when it is time."""
+        if not self.keys:
+            return
+        first = min(one & _PLACE for one in self.keys)
+        is_time = first // MERGE_EVERY != (self.last + 1) // MERGE_EVERY
+        if is_time:
             connection.execute("INSERT INTO keys SELECT key, idx FROM keys_new ORDER BY key, idx")
             connection.execute("DELETE FROM keys_new")
-        self.acts, self.relations, self.documents, self.keys = [], [], [], []
+        self.keys.sort()
+        rows = ((one >> _PLACES, one & _PLACE) for one in self.keys)
+        connection.executemany(f"INSERT INTO {'keys' if is_time else 'keys_new'} VALUES (?, ?)", rows)
+        self.keys = []

@@ -52,7 +52,7 @@ from ledger.verifier.verdict import Check, check_of
 __all__ = ["AuditReport", "AuditVerdict", "audit", "render"]
 
 Progress = Callable[[str, int, int], None]
-_GATHERED, _SECONDS = 16, 5.0  # bundles, or seconds, in one transaction
+_GATHERED, _SECONDS = 200, 10.0  # bundles, or seconds, in one transaction
 _PLAN = ("checkpoint", "history", "inclusion", "chain", "founding", "signature", "authority")
 
 
@@ -243,6 +243,7 @@ class _Run:
                     self.progress("entries", self.state.head.size, view.size)
                     if not more or time.monotonic() > until:
                         break
+                replay.settle()
                 take_in_dates(self.state)
             look_ups.gather()
         if stopped:

@@ -4,8 +4,9 @@ An entry is *clear* where its record is sound, every signature holds, and nothin
 names, if neither its reference nor its number has been used, and if the acts that it changes exist and are of its own
 office: the parent makes sure of that, that this is the newest roster, and that the chain goes on. The rosters are replayed
 from ``roster.jsonl`` here; a payload's hash names all payloads before it, so that the same hash is the same roster, wherever
-the file came from. Of an entry with relations, the parent is also told which signatures hold. Whatever else there is, the
-parent reads itself, from the bytes: no verdict but "holds" and "clear" comes from a child.
+the file came from. Clear entries that follow each other and change nothing are one *run*, which the parent keeps as a whole.
+Of an entry with relations, the parent is also told which signatures hold. Whatever else there is, the parent reads itself,
+from the bytes: no verdict but "holds" and "clear" comes from a child.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from __future__ import annotations
 import functools
 import gc
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.errors import LedgerError
-from ledger.index import Rows, keys_of
+from ledger.index import act_row, keys_of, packed
 from ledger.index.examined import sound_record, verified_by
+from ledger.records.alike import alike
 from ledger.records.entry import Entry, local_date, parse_entry
 from ledger.records.events import ROSTER_TYPE
 from ledger.records.record import Record
@@ -29,18 +31,50 @@ from ledger.verifier.client import Source, open_source, read_roster
 from ledger.verifier.findings_acts import look_at
 from ledger.verifier.reader import read_bundle
 
-__all__ = ["CLEAR", "PARTS", "SELDOM", "Clearing", "examine"]
+__all__ = ["CLEAR", "NAMES", "PARTS", "SELDOM", "Clearing", "Run", "examine"]
 
 CLEAR = "clear"
 PARTS = "parts"
 SELDOM = (20_000, 10, 10)  # garbage collections: what a bundle makes has no circles, and looking for them costs a twelfth
+NAMES = slice(1, 3)  # of an act's keys: its reference, and its number (or a document, where it has none)
 _UNKNOWN_INDEX = 2**53
 
 Plain = Any
 
 
+class Run(NamedTuple):
+    """Clear entries that follow each other, as a child tells of them.
+
+    ``what`` is ``CLEAR``; ``prev`` and ``since`` are the first one's link and time, ``until`` is the last one's time. ``names``
+    are the keys that no other act may have; ``keys`` are ``packed``; ``looked`` is (index, reference, what ``look_at`` gave)
+    of those of which there is something to note. An entry with ``relations`` is alone, and ``parts`` tell of it.
+    """
+
+    what: str
+    prev: str
+    roster: str
+    since: str
+    until: str
+    names: list[int]
+    acts: list[tuple[Any, ...]]
+    documents: list[tuple[int, str, int]]
+    relations: list[tuple[int, str, str]]
+    keys: list[int]
+    looked: list[tuple[int, str, Any]]
+    parts: Plain
+
+    def joined(self, one: Run) -> Run:
+        """Return both as one, ``one`` being what follows; the lists of this one are taken over."""
+        self.names.extend(one.names)
+        self.acts.extend(one.acts)
+        self.documents.extend(one.documents)
+        self.keys.extend(one.keys)
+        self.looked.extend(one.looked)
+        return self._replace(until=one.until)
+
+
 def examine(context: Plain, task: Plain) -> Plain:
-    """Return what is found in one bundle, entry by entry; None where the parent has to read it itself."""
+    """Return what is found in one bundle, in its order; None where the parent has to read it itself."""
     gc.set_threshold(*SELDOM)
     start, size, hashes = task
     leaves = [hashes[at : at + HASH_SIZE] for at in range(0, len(hashes), HASH_SIZE)]
@@ -49,8 +83,8 @@ def examine(context: Plain, task: Plain) -> Plain:
         entries = read_bundle(_source(where), start // TILE_WIDTH, size, leaves)
     except LedgerError:
         return None
-    clearing = _clearing(where, founding)
-    return [clearing.examine(index, data) for index, data in enumerate(entries[start % TILE_WIDTH :], start)]
+    width = start % TILE_WIDTH
+    return _clearing(where, founding).examine_all(start, leaves[width:], entries[width:])
 
 
 @functools.lru_cache(maxsize=1)
@@ -105,24 +139,45 @@ class Clearing:
         self.rosters = rosters
         self._allowed: set[tuple[object, ...]] = set()
 
+    def examine_all(self, start: int, leaves: Sequence[bytes], entries: Sequence[bytes]) -> list[Plain]:
+        """Return what is found in the entries from ``start`` on: runs, parts and bytes."""
+        found: list[Plain] = []
+        run, names, before = None, set[int](), b""
+        for index, (leaf, data) in enumerate(zip(leaves, entries, strict=True), start):
+            one = self.examine(index, data)
+            if run is not None and _follows(run, one, names, before):
+                run = run.joined(one)
+                found[-1] = tuple(run)
+            else:
+                run = one if isinstance(one, Run) else None
+                names = set()
+                found.append(one if run is None else tuple(run))
+            if run is not None:
+                names.update(one.names)
+            before = leaf
+        return found
+
     def examine(self, index: int, data: bytes) -> Plain:
-        """Return an entry as rows where it is clear, in parts where that is left to the parent, else as its bytes."""
+        """Return an entry as a run where it is clear, in parts where that is left to the parent, else as its bytes."""
         try:
             entry = parse_entry(data)
         except LedgerError:
             return data
-        record, roster = sound_record(entry.envelope), self.rosters.get(entry.roster)
+        roster = self.rosters.get(entry.roster)
+        record = None if roster is None else sound_record(entry.envelope)
         if record is None or roster is None:
             return data
-        keys = keys_of(record)
-        parts = self._parts(entry, record, roster, keys) if record.data["relations"] else None
+        keys, content, time = keys_of(record), record.data, entry.time
+        parts = self._parts(entry, record, roster, keys) if content["relations"] else None
         if not self._is_clear(index, entry, record, roster, parts):
             return parts or data
-        rows = Rows()
-        rows.add(record, act_of(record, index=index, time=entry.time), keys)
-        found = look_at(record.data)
-        table_rows = rows.acts[0], rows.documents, rows.relations, rows.keys
-        return CLEAR, entry.prev, entry.roster, entry.time, list(keys), *table_rows, found, parts
+        act = (index, time, *act_row(record))
+        documents = [(index, one["sha256"], one["size"]) for one in content["documents"] if "sha256" in one]
+        relations = [(index, one["type"], one["ref"]) for one in content["relations"] if "ref" in one]
+        found = look_at(content)
+        looked = [(index, content["ref"], found)] if found[0] or found[1] else []
+        place = CLEAR, entry.prev, entry.roster, time, time
+        return Run(*place, keys[NAMES], [act], documents, relations, packed(keys, index), looked, parts)
 
     def _parts(self, entry: Entry, record: Record, roster: Roster, keys: Sequence[int]) -> Plain:
         envelope = entry.envelope
@@ -149,21 +204,17 @@ def _verified(entry: Entry, roster: Roster) -> dict[str, bool]:
 
 
 def _alike(entry: Entry, record: Record, roster: Roster) -> tuple[object, ...] | None:
-    """Return all on which a judgement without earlier acts depends, but for the signatures; None where more may count.
+    """Return all on which a judgement without earlier acts depends, but for the signatures; None where more may count."""
+    if roster.withdrawn and any(one.get("sha256") in roster.withdrawn for one in record.data["documents"]):
+        return None
+    kind = alike(entry.envelope, record.data)
+    return None if kind is None else (roster.hash, local_date(entry.time, roster.utc_offset), *kind)
 
-    Not alike are records of number books and with relations, those outside a signer's term, and those of which something
-    is wrong anyhow. A test holds this against ``judge``.
-    """
-    data = record.data
-    if data["founding"] != roster.founding or data["kind"] == "void" or "series" in data or data["relations"]:
-        return None
-    if [one.keyid for one in entry.envelope.signatures] != data["signers"]:
-        return None
-    if roster.withdrawn and any(one.get("sha256") in roster.withdrawn for one in data["documents"]):
-        return None
-    date = local_date(entry.time, roster.utc_offset)
-    for keyid in data["signers"]:
-        enrolment = roster.enrolments.get(keyid)
-        if enrolment is None or not enrolment.covers(date):
-            return None
-    return (roster.hash, data["office"], data["kind"], data["form"], *data["signers"])
+
+def _follows(run: Run, one: Plain, names: set[int], before: bytes) -> bool:
+    """Tell whether ``one`` continues a run that ends with the leaf ``before``."""
+    if not isinstance(one, Run) or one.relations or run.relations or one.parts is not None or run.parts is not None:
+        return False
+    return (
+        one.prev == before.hex() and one.roster == run.roster and one.since >= run.until and names.isdisjoint(one.names)
+    )

@@ -18,7 +18,7 @@ from ledger.records.events import ROSTER_TYPE
 from ledger.records.record import Record
 from ledger.records.replay import BINDING, judge
 from ledger.records.roster import apply_roster
-from ledger.verifier.auditclear import CLEAR
+from ledger.verifier.auditclear import CLEAR, NAMES, Run
 from ledger.verifier.auditread import Bundle, ReadEntry, parsed, restored
 from ledger.verifier.auditstate import AuditState
 from ledger.verifier.auditwhole import Certainty
@@ -28,9 +28,11 @@ __all__ = ["EntryFault", "EntryReplay"]
 
 _ABOUT_SIGNATURES = ("bad-signature", "signatures-are-not-the-signers")
 _NEEDS_EARLIER_ACTS = ("unknown-target", "number-used")
-_NAMES = 3  # of an act's keys: its id, its reference, and its number (or a document, where it has none)
+_MOST_NAMES = 400_000  # kept in memory, up to which a run that began with nothing need not ask the index for names
 
-Opened = ReadEntry | LedgerError | tuple[Any, ...]
+_REF, _OFFICE = 3, 6  # columns of an act's row
+
+Opened = ReadEntry | LedgerError | Run
 
 
 class EntryFault(Exception):  # noqa: N818 (what it carries is a fault of the ledger, not an error of this program)
@@ -42,9 +44,10 @@ class EntryFault(Exception):  # noqa: N818 (what it carries is a fault of the le
 
 
 class EntryReplay:
-    """Reads bundles onto a state, inside the caller's transaction; ``raw`` gives the bytes of an entry.
+    """Reads bundles onto a state, inside the caller's transaction, which ends with ``settle``; ``raw`` gives an entry's bytes.
 
-    ``prev``, ``time``, ``roster`` and ``blind`` are the head's, moved with each entry.
+    ``prev``, ``time``, ``roster`` and ``blind`` are the head's, moved with each entry. What runs say is written without keys,
+    and the keys together when the index is asked for something, or in the end.
     """
 
     def __init__(self, state: AuditState, origin: str, raw: Callable[[int], bytes], certainty: Certainty) -> None:
@@ -53,8 +56,9 @@ class EntryReplay:
         self.prev, self.time, self.roster, self.blind = head.prev, head.time, head.roster, head.blind
         self.has_unchecked = state.unchecked() is not None
         self.found, self.acts, self.rows = FoundInActs(state), Batch(state.index), Rows()
-        self.known: set[int] = set()
-        self.offices: dict[str, str] = {}
+        self.names = set[int]()  # of the acts before, those that may be used again here; all of them if ``knows_all``
+        self.knows_all = head.size == 0
+        self.offices: dict[str, str] | None = None  # of acts in runs by reference, from the first relation on
 
     def read(self, bundle: Bundle) -> EntryFault | None:
         """Judge and keep the entries of ``bundle``, the state's next, and move the head behind them.
@@ -65,68 +69,88 @@ class EntryReplay:
             StoreError: the state is damaged, so that nothing can be said.
         """
         fault, times = None, list[str]()
-        entries = [_opened(one) for one in bundle.entries]
-        self._expect(entries)
+        found = [_opened(one) for one in bundle.entries]
+        self._expect(found)
         try:
-            for index, (leaf, one) in enumerate(zip(bundle.leaves, entries, strict=True), bundle.start):
-                if not isinstance(one, tuple):
-                    self._read_one(index, one)
-                elif not self._keep_clear(one):
-                    self._read_one(index, parsed(self.raw(index)) if one[-1] is None else restored(one[-1]))
-                self.prev = leaf.hex()
-                times.append(self.time)
-        except EntryFault as found:
-            fault = found
+            for one in found:
+                self._read_some(bundle, times, one)
+        except EntryFault as caught:
+            fault = caught
         if times:
             self._move_head(bundle, times)
         return fault
 
-    def _expect(self, entries: Sequence[Opened]) -> None:
+    def settle(self) -> None:
+        """Write all that is left to write: the transaction ends."""
+        self.rows.write(self.state.connection)
+        self.offices = None if self.offices is None else {}
+        if not self.knows_all or len(self.names) > _MOST_NAMES:
+            self.names, self.knows_all = set(), False
+
+    def _read_some(self, bundle: Bundle, times: list[str], one: Opened) -> None:
+        """Judge and keep one entry or a run; ``times`` are those of the entries before, and are added to."""
+        at = len(times)
+        if isinstance(one, Run) and self._keep_run(one):
+            times += [act[1] for act in one.acts]
+            self.prev, self.time = bundle.leaves[len(times) - 1].hex(), one.until
+            return
+        count = len(one.acts) if isinstance(one, Run) else 1
+        for index, leaf in enumerate(bundle.leaves[at : at + count], bundle.start + at):
+            if isinstance(one, Run):
+                self._read_one(index, restored(one.parts) if one.parts else parsed(self.raw(index)))
+            else:
+                self._read_one(index, one)
+            self.prev = leaf.hex()
+            times.append(self.time)
+
+    def _expect(self, found: Sequence[Opened]) -> None:
         """Look up together what keeping these entries needs to know of the acts before."""
         self.acts = Batch(self.state.index)
-        clear = [one for one in entries if isinstance(one, tuple)]
-        if clear:  # acts that are kept beside the batch: it must not remember what was unknown before them
-            self.known = self.state.index.known([key for one in clear for key in one[4][:_NAMES]])
-            return
-        waiting = [(one.record, one.keys) for one in entries if isinstance(one, ReadEntry) and one.record is not None]
-        self.known = set()
-        self.acts.expect([record for record, _ in waiting], [keys for _, keys in waiting])
+        if not self.knows_all:
+            names = [name for one in found if isinstance(one, Run) for name in one.names]
+            self.names.update(self.state.index.known(names))
+        if not any(isinstance(one, Run) for one in found):  # a batch must not remember what was unknown before a run was kept
+            waiting = [(one.record, one.keys) for one in found if isinstance(one, ReadEntry) and one.record is not None]
+            self._ask_index()
+            self.acts.expect([record for record, _ in waiting], [keys for _, keys in waiting])
 
-    def _keep_clear(self, one: tuple[Any, ...]) -> bool:
-        """Keep an entry that is clear, if its place is this one and none of its names may have been used before."""
-        _, prev, roster, time, keys, act, documents, relations, rows, found, _ = one
-        index, ref, office, names = act[0], act[3], act[6], keys[:_NAMES]
-        if prev != self.prev or roster != self.roster or self.blind or time < self.time or not self.known.isdisjoint(names):
+    def _keep_run(self, run: Run) -> bool:
+        """Keep a run if its place is this one and none of its names may have been used before."""
+        if run.prev != self.prev or run.roster != self.roster or self.blind or run.since < self.time:
             return False
-        if relations and not all(self._is_supposed(kind, target, office) for _, kind, target in relations):
+        if not self.names.isdisjoint(run.names):
             return False
-        self.known.update(names)
-        self.offices[ref] = office
-        self.rows.acts.append(act)
-        self.rows.documents += documents
-        self.rows.relations += relations
-        self.rows.keys += rows
-        self.rows.last = index
-        self.found.note(index, ref, found)
-        self.time = time
+        if run.relations and not all(self._is_supposed(kind, target, run.acts[0][_OFFICE]) for _, kind, target in run.relations):
+            return False
+        self.names.update(run.names)
+        if self.offices is not None:
+            self.offices.update((act[_REF], act[_OFFICE]) for act in run.acts)
+        self.rows.acts += run.acts
+        self.rows.documents += run.documents
+        self.rows.relations += run.relations
+        self.rows.keys += run.keys
+        self.rows.last = run.acts[-1][0]
+        for index, ref, looked in run.looked:
+            self.found.note(index, ref, looked)
         return True
 
     def _is_supposed(self, kind: str, target: str, office: str) -> bool:
         """Tell whether an act that a clear one names is as was supposed: it exists, and is of that office if that counts."""
-        found = self.offices.get(target)
+        found = None if self.offices is None else self.offices.get(target)
         if found is None:
+            self._ask_index()
+            self.offices = self.offices or {}
             act = self.acts.by_ref(target)
             found = None if act is None else act.office
         return found is not None and (kind not in BINDING or found == office)
 
-    def _settle(self) -> None:
-        """Write the acts that were clear, so that the index knows them."""
+    def _ask_index(self) -> None:
+        """Let the index know the acts in the runs so far."""
         self.rows.write(self.state.connection)
-        self.offices = {}
 
     def _move_head(self, bundle: Bundle, times: list[str]) -> None:
         leaves = bundle.leaves[: len(times)]
-        self._settle()
+        self.rows.write_acts(self.state.connection)
         self.acts.write()
         self.found.keep()
         self.state.add_leaves(bundle.start, leaves, times)
@@ -138,7 +162,7 @@ class EntryReplay:
 
     def _read_one(self, index: int, one: ReadEntry | LedgerError) -> None:
         """Judge and keep the entry at ``index``; raises EntryFault before anything of it is kept."""
-        self._settle()
+        self._ask_index()
         if isinstance(one, NewerFormatError):
             self._add_unchecked(index, "newer-format", str(one))
             self.blind = self.blind or "entry"
@@ -147,7 +171,7 @@ class EntryReplay:
             raise EntryFault("chain", "entry-malformed", index, str(one))
         self._check_chain(index, one.entry)
         self._check_founding(index, one.entry)
-        self.known.update(one.keys[:_NAMES])
+        self.names.update(one.keys[NAMES])
         blind = self._check_roster(index, one.entry)
         self.roster, self.blind = self._keep(index, one, blind)
         self.time = one.entry.time
@@ -233,4 +257,4 @@ def _opened(data: Any) -> Opened:
     """Return an entry as a child left it, or as it is read here; or what is wrong with it."""
     if type(data) is bytes:
         return parsed(data)
-    return data if data[0] == CLEAR else restored(data)
+    return Run(*data) if data[0] == CLEAR else restored(data)

@@ -9,17 +9,20 @@ first that were not seen for longest: a small ledger's all, a large one's in tur
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from ledger.errors import FetchError
+from ledger.records.numbers import folded_hash
 from ledger.verifier.auditstate import AuditState
 from ledger.verifier.client import MAX_BUCKET, Source
 
 __all__ = ["SLICE", "LookUps"]
 
 SLICE = 512
+_TOGETHER = 10_000  # acts
 _KEPT = 1024
 
 _NONE = hashlib.sha256().digest()
@@ -47,13 +50,14 @@ class LookUps:
 
     def gather(self) -> None:
         """Gather the lines of the acts that are new since the last run that came to this, or since it was called before."""
-        for index, name, value in _lines(self.state, self._gathered):
-            lines = self._new.get(name)
-            if lines is None:
-                lines = self._new[name] = _Lines()
-            line = b"%s %d\n" % (value.encode("ascii"), index)
-            lines.length += len(line)
-            lines.hash.update(line)
+        for lines in _lines(self.state, self._gathered):
+            for name, some in lines.items():
+                data = "".join(some).encode("ascii")
+                new = self._new.get(name)
+                if new is None:
+                    new = self._new[name] = _Lines()
+                new.length += len(data)
+                new.hash.update(data)
         self._gathered = self.state.head.size
 
     def take_in(self) -> None:
@@ -140,23 +144,25 @@ def _is(data: bytes, digest: bytes) -> bool:
     return hashlib.sha256(data).digest() == digest
 
 
-def _lines(state: AuditState, start: int) -> Iterator[tuple[int, str, str]]:
-    """Yield (index, file, value) for each look-up of the acts from ``start`` on, as a ledger orders them in its files.
+def _lines(state: AuditState, start: int) -> Iterator[dict[str, list[str]]]:
+    """Yield, for some thousands of the acts from ``start`` on at once, the lines of each file, as a ledger orders them.
 
     As ``index.look_up_values`` does from records; a test holds them against each other.
     """
-    documents = state.connection.execute("SELECT idx, sha256 FROM documents WHERE idx >= ? ORDER BY idx", (start,))
+    documents = state.connection.execute("SELECT idx, sha256 FROM documents WHERE idx >= ? ORDER BY idx, sha256", (start,))
+    acts = state.connection.execute("SELECT idx, ref, relations, folded FROM acts WHERE idx >= ? ORDER BY idx", (start,))
     following = documents.fetchone()
-    query = "SELECT idx, ref, relations, folded FROM acts WHERE idx >= ? ORDER BY idx"
-    for index, ref, relations, folded in state.connection.execute(query, (start,)):
-        codes = set()
-        while following is not None and following[0] == index:
-            codes.add(following[1])
-            following = documents.fetchone()
-        for code in sorted(codes):
-            yield index, f"sha256/{code[:3]}", code
-        for one in sorted({ref, *(part.partition("=")[2] for part in relations.split())}) if relations else (ref,):
-            yield index, f"ref/{one[:2]}", one
-        if folded is not None:
-            value = hashlib.sha256(folded.encode("utf-8")).hexdigest()
-            yield index, f"number/{value[:3]}", value
+    while some := acts.fetchmany(_TOGETHER):
+        found = defaultdict[str, list[str]](list)
+        for index, ref, relations, folded in some:
+            end = f" {index}\n"
+            while following is not None and following[0] == index:
+                code = following[1]
+                found["sha256/" + code[:3]].append(code + end)
+                following = documents.fetchone()
+            for one in sorted({ref, *(part.partition("=")[2] for part in relations.split())}) if relations else (ref,):
+                found["ref/" + one[:2]].append(one + end)
+            if folded is not None:
+                code = folded_hash(folded)
+                found["number/" + code[:3]].append(code + end)
+        yield found

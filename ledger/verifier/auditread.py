@@ -19,25 +19,33 @@ from ledger.records.entry import Entry, parse_entry
 from ledger.records.envelope import Envelope, Signature
 from ledger.records.record import RECORD_TYPE, Record
 from ledger.tlog.tiles import TILE_WIDTH
+from ledger.verifier.auditclear import CLEAR, Run
 from ledger.verifier.client import FolderSource, UrlSource
 from ledger.verifier.reader import View
 from ledger.workers import Workers, cores
 
-__all__ = ["PARALLEL_FROM", "Bundle", "ReadEntry", "bundles", "parsed", "restored"]
+__all__ = ["PARALLEL_FROM", "Bundle", "ReadEntry", "bundles", "count_of", "parsed", "restored"]
 
 PARALLEL_FROM = 2048  # entries, from which on children are worth their start
 MOST_CHILDREN = 4  # what one parent can keep busy
+
+_ACTS = Run._fields.index("acts")
 
 Plain = Any
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Entries ``start …`` of one bundle with their proven leaf hashes, each its bytes or what ``auditclear`` made of it."""
+    """Entries ``start …`` of one bundle with their proven leaf hashes: their bytes, or what ``auditclear`` made of them."""
 
     start: int
     leaves: Sequence[bytes]
     entries: Sequence[Plain]
+
+
+def count_of(found: Plain) -> int:
+    """Return of how many entries one of ``Bundle.entries`` tells: of a run, of many."""
+    return len(found[_ACTS]) if type(found) is tuple and found[0] == CLEAR else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,7 @@ def _read_by_children(view: View, start: int) -> Iterator[Bundle]:
 
 
 def _counted(found: Plain, count: int) -> Sequence[Plain]:
-    if type(found) is not list or len(found) != count:
+    if type(found) is not list or sum(map(count_of, found)) != count:
         raise StoreError("a child returned another number of entries", code="worker-failed", problem=f"not {count} entries")
     return found
 

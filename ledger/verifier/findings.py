@@ -12,8 +12,10 @@ many steps finds what one in a single step does.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -131,31 +133,44 @@ def _listed(findings: list[Finding], say: Say) -> list[str]:
 def take_in_dates(state: AuditState) -> None:
     """Take in the acts that are new: how many have numbers, and their dates; inside the caller's transaction."""
     values = {"since": int(state.mark("dates") or 0), "offset": state.roster.utc_offset, "late": LATE_DAYS}
-    for query in _TAKE_IN:
-        state.connection.execute(query, values)
+    numbered, delays, is_ahead = Counter[str](), Counter[tuple[str, int]](), False
+    for office, signed_on, entered, count, with_number in state.connection.execute(_BY_DATE, values):
+        numbered[office] += with_number
+        days = _days_between(signed_on, entered)
+        is_ahead = is_ahead or days < 0
+        if days >= 0:
+            delays[office, days] += count
+    with_numbers = [(office, count) for office, count in numbered.items() if count]
+    state.connection.executemany(f"INSERT INTO numbered VALUES (?, ?) {_ADDED}", with_numbers)
+    counted = [(*key, count) for key, count in delays.items()]
+    state.connection.executemany(f"INSERT INTO delays VALUES (?, ?, ?) {_ADDED}", counted)
+    if any(days > LATE_DAYS for _, days in delays):
+        state.connection.execute(_TAKE_IN_LATE, values)
+    if is_ahead:
+        state.connection.execute(_TAKE_IN_AHEAD, values)
     state.set_mark("dates", state.head.size)
 
 
-_DELAYS = """
-    SELECT office, CAST(julianday(date(time, :offset)) - julianday(signed_on) AS INTEGER) AS days, idx, ref
-    FROM acts WHERE idx >= :since AND signed_on <= date(time, :offset)
+def _days_between(signed_on: str, entered: str) -> int:
+    return (datetime.date.fromisoformat(entered) - datetime.date.fromisoformat(signed_on)).days
+
+
+_ADDED = "ON CONFLICT DO UPDATE SET count = count + excluded.count"
+_BY_DATE = """
+    SELECT office, signed_on, date(time, :offset) AS entered, count(*), count(number)
+    FROM acts WHERE idx >= :since GROUP BY office, signed_on, entered
 """
-_TAKE_IN = (
-    """
-    INSERT INTO numbered SELECT office, count(*) FROM acts WHERE idx >= :since AND number IS NOT NULL GROUP BY office
-    ON CONFLICT DO UPDATE SET count = count + excluded.count
-    """,
-    f"""
-    INSERT INTO delays SELECT office, days, count(*) FROM ({_DELAYS}) WHERE true GROUP BY office, days
-    ON CONFLICT DO UPDATE SET count = count + excluded.count
-    """,
-    f"INSERT INTO late SELECT office, days, idx, ref FROM ({_DELAYS}) WHERE days > :late",
-    """
+_TAKE_IN_LATE = """
+    INSERT INTO late SELECT office, days, idx, ref FROM (
+      SELECT office, CAST(julianday(date(time, :offset)) - julianday(signed_on) AS INTEGER) AS days, idx, ref
+      FROM acts WHERE idx >= :since AND signed_on <= date(time, :offset)
+    ) WHERE days > :late
+"""
+_TAKE_IN_AHEAD = """
     INSERT INTO findings SELECT 'date-ahead', idx, 0, ref, json_array('date-ahead', json_object(
       'number', coalesce(number, '–'), 'office', office, 'signed_on', signed_on, 'entered', date(time, :offset)
     )) FROM acts WHERE idx >= :since AND signed_on > date(time, :offset)
-    """,
-)
+"""
 
 
 def signed_after_entry(ground: Ground) -> Iterator[Finding]:

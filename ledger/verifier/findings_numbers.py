@@ -43,7 +43,7 @@ def refresh(ground: Ground) -> None:
     if (size - since) * RENEWED_IN_STEPS > size:
         for rule in ("same-number", *_BOOK_RULES):
             state.connection.execute("DELETE FROM findings WHERE rule = ?", (rule,))
-        _keep(ground, _same_numbers(ground, None))
+        _keep(ground, _same_numbers(ground, ground.state.index.under_one_key("number")))
         _renew_books(ground, {(series, year) for series, year in ground.rows(_BOOK_YEARS)})
     else:
         touched = _touched(ground, since)
@@ -108,16 +108,15 @@ def _scope(key: NumberKey) -> str:
     return json.dumps(key, ensure_ascii=False)
 
 
-def _same_numbers(ground: Ground, places: list[int] | None) -> Iterator[tuple[str, int, int, str, list[Any]]]:
-    """One number on several acts of one office, form and year, none of which replaces another; among ``places`` or all."""
-    among = "" if places is None else "AND idx IN (SELECT value FROM json_each(?1))"
+def _same_numbers(ground: Ground, places: list[int]) -> Iterator[tuple[str, int, int, str, list[Any]]]:
+    """One number on several acts of one office, form and year, none of which replaces another; among ``places``."""
     query = f"""
         SELECT form, office, folded, year, min(number), group_concat(ref, ' '), min(idx) FROM (
           SELECT idx, ref, form, office, number, folded, year FROM acts a
-          WHERE folded IS NOT NULL {among} AND {_NOT_CORRECTED} ORDER BY idx
+          WHERE folded IS NOT NULL AND idx IN (SELECT value FROM json_each(?1)) AND {_NOT_CORRECTED} ORDER BY idx
         ) GROUP BY form, office, folded, year HAVING count(*) > 1
     """
-    for *key, number, refs, place in ground.rows(query, *([] if places is None else [json.dumps(places)])):
+    for *key, number, refs, place in ground.rows(query, json.dumps(places)):
         form, office, folded, year = key
         acts = refs.split(" ")
         values = {"office": office, "form": form, "year": year, "number": number, "count": len(acts)}
