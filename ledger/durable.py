@@ -10,18 +10,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
 from ledger.errors import StoreError
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
 
 __all__ = [
     "LEAST_FREE", "check_free_space", "clear_unfinished", "disk_trouble", "make_folder", "remove", "sync_all", "sync_files",
@@ -33,9 +28,6 @@ _FEW = 4
 _CROWD = 64
 _THREADS = 8
 _SUFFIX = ".new"
-
-_Place = tuple[str, str]  # beside, path
-_Item = TypeVar("_Item")
 
 
 def check_free_space(folder: Path, wanted: int = 0) -> None:
@@ -89,23 +81,21 @@ def write_over(path: Path, data: bytes) -> None:
 def write_files(files: Iterable[tuple[Path | str, bytes]], *, once: bool, within: Path | None = None) -> None:
     """Write many files durably; ``once`` as in ``write_once``. All are durable when this returns.
 
-    ``files`` may be made while they are written; of very many, several are written at once. ``within``: a folder that must be
-    there. Where it has vanished, it is not made anew: it will come back.
+    ``files`` may be made while they are written. ``within``: a folder that must be there. Where it has vanished, it is not
+    made anew: it will come back.
 
     Raises:
         StoreError: one exists with other bytes, or the disk refuses; no half-written file is left.
     """
     new = ((os.fspath(path), data) for path, data in files if not (once and _is_there(path, data)))
-    begun: list[_Place] = []
+    first = list(islice(new, _CROWD))
     try:
-        _write(new, begun, within)
-    except Exception as error:
-        for beside, _ in begun:
-            with contextlib.suppress(OSError):
-                Path(beside).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise disk_trouble(error, begun[0][1] if begun else "") from error
-        raise
+        if len(first) == _CROWD:
+            _write_crowd(chain(first, new), within)
+        elif first:
+            _write(first, within)
+    except OSError as error:
+        raise disk_trouble(error, first[0][0]) from error
 
 
 def make_folder(path: Path, mode: int = 0o755, *, within: Path | None = None) -> None:
@@ -125,18 +115,18 @@ def make_folder(path: Path, mode: int = 0o755, *, within: Path | None = None) ->
 
 
 def clear_unfinished(folder: Path, *, leaving: Sequence[str] = ()) -> int:
-    """Remove what an interrupted ``write_files`` left below ``folder``, and return how many files that were.
+    """Remove what an interrupted ``write_files`` left below ``folder``, and return how many files and folders that were.
 
     Only for whoever alone writes there. Folders named in ``leaving`` are passed over.
     """
     count = 0
     for at, folders, names in os.walk(folder):
-        folders[:] = [one for one in folders if one not in leaving]
-        for name in names:
+        for name in [*names, *folders]:
             if name.startswith(".") and name.endswith(_SUFFIX):
                 with contextlib.suppress(OSError):
-                    Path(at, name).unlink()
+                    remove(Path(at, name))
                     count += 1
+        folders[:] = [one for one in folders if one not in leaving and not one.endswith(_SUFFIX)]
     return count
 
 
@@ -201,83 +191,82 @@ def _is_there(path: Path | str, data: bytes) -> bool:
     return True
 
 
-def _write(files: Iterator[tuple[str, bytes]], begun: list[_Place], within: Path | None) -> None:
-    """Write ``files`` beside their places, sync them, and rename them; ``begun`` names what may be there to be removed."""
-    first = list(islice(files, _CROWD))
-    if not first:
-        return
-    many, crowd = len(first) > _FEW, len(first) == _CROWD
-    folders: dict[str, Path] = {}
-    with _threads() if crowd else contextlib.nullcontext() as pool:
-        _each(pool, partial(_write_beside, synced=not many), _placed(chain(first, files), begun, folders, within))
+def _write(files: Sequence[tuple[str, bytes]], within: Path | None) -> None:
+    """Write ``files`` beside their places, sync them, and rename them."""
+    many, folders = len(files) > _FEW, _Folders(within)
+    places = [(folders.beside(path), path) for path, _ in files]
+    try:
+        for (beside, _), (_, data) in zip(places, files, strict=True):
+            _write_one(beside, data, synced=not many)
         if many:
-            sync_all(next(iter(folders.values())))
-        _each(pool, _replace_apart if crowd else _replace, _parts(begun))
-    if many:
-        sync_all(next(iter(folders.values())))
-    else:
-        sync_folders(folders.values())
+            sync_all(folders.made[0])
+        for beside, path in places:
+            os.replace(beside, path)
+        if many:
+            sync_all(folders.made[0])
+        else:
+            sync_folders(folders.made)
+    except OSError:
+        for beside, _ in places:
+            with contextlib.suppress(OSError):
+                Path(beside).unlink(missing_ok=True)
+        raise
 
 
-def _placed(
-    files: Iterable[tuple[str, bytes]], begun: list[_Place], folders: dict[str, Path], within: Path | None
-) -> Iterator[list[tuple[str, bytes]]]:
-    """Yield what to write beside the places of ``files``, some at a time; their folders are made before."""
-    for part in _parts(files):
-        for path, _ in part:
-            folder, slash, name = path.rpartition("/")
-            if folder not in folders:
-                make_folder(place := Path(folder or slash), within=within)
-                folders[folder] = place
-            begun.append((f"{folder}{slash}.{name}{_SUFFIX}", path))
-        places = begun[-len(part) :]
-        yield [(beside, data) for (beside, _), (_, data) in zip(places, part, strict=True)]
+def _write_crowd(files: Iterable[tuple[str, bytes]], within: Path | None) -> None:
+    """Write very many files, in a folder of their own that goes again, sync them, and rename them into their places.
 
-
-def _parts(items: Iterable[_Item]) -> Iterator[list[_Item]]:
-    left = iter(items)
-    while part := list(islice(left, _CROWD)):
-        yield part
-
-
-def _threads() -> ThreadPoolExecutor:
+    In a new folder they are made faster than beside what they replace: some file systems look there for room that was just freed.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
-    return ThreadPoolExecutor(_THREADS)
+    folders, places, scratch = _Folders(within), list[tuple[str, str]](), ""
+    try:
+        for path, data in files:
+            folders.beside(path)
+            if not scratch:
+                scratch = f"{within or folders.made[0]}/.{secrets.token_hex(8)}{_SUFFIX}"
+                os.mkdir(scratch)  # noqa: PTH102 (text: many)
+            places.append((f"{scratch}/{len(places)}", path))
+            _write_one(places[-1][0], data, synced=False)
+        sync_all(folders.made[0])
+        with ThreadPoolExecutor(_THREADS) as threads:
+            list(threads.map(_replace_apart, [places[at : at + _CROWD] for at in range(0, len(places), _CROWD)]))
+        sync_all(folders.made[0])
+    finally:
+        if scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _each(pool: ThreadPoolExecutor | None, work: Callable[[list[_Item]], None], parts: Iterable[list[_Item]]) -> None:
-    """Do ``work`` on each part, in threads where there are some, a few parts ahead of them."""
-    if pool is None:
-        for part in parts:
-            work(part)
-        return
-    running: deque[Future[None]] = deque()
-    for part in parts:
-        running.append(pool.submit(work, part))
-        if len(running) > 2 * _THREADS:
-            running.popleft().result()
-    for one in running:
-        one.result()
+class _Folders:
+    """The folders of files that are about to be written, made where they are missing; ``made`` are those so far."""
+
+    def __init__(self, within: Path | None) -> None:
+        self.within, self.made = within, list[Path]()
+        self._known: set[str] = set()
+
+    def beside(self, path: str) -> str:
+        """Return where a file is written before it is whole."""
+        folder, slash, name = path.rpartition("/")
+        if folder not in self._known:
+            place = Path(folder or slash)
+            make_folder(place, within=self.within)
+            self._known.add(folder)
+            self.made.append(place)
+        return f"{folder}{slash}.{name}{_SUFFIX}"
 
 
-def _write_beside(files: list[tuple[str, bytes]], *, synced: bool) -> None:
-    for beside, data in files:
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-        try:
-            write_whole(handle, data)
-            if synced:
-                os.fsync(handle)
-        finally:
-            os.close(handle)
+def _write_one(path: str, data: bytes, *, synced: bool) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        write_whole(handle, data)
+        if synced:
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
-def _replace(places: list[_Place]) -> None:
-    for beside, path in places:
-        os.replace(beside, path)
-
-
-def _replace_apart(places: list[_Place]) -> None:
+def _replace_apart(places: list[tuple[str, str]]) -> None:
     """Rename files into their places; what they replace is freed when it is closed, and so without the folder's lock.
 
     A disk may have to be told of every block that is free, and then several threads wait together.

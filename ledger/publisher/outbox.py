@@ -31,6 +31,8 @@ __all__ = [
     "check_no_rollback", "flush", "lookup_files", "policy_files", "published_checkpoint", "resume", "roster_file", "write_all",
 ]  # fmt: skip
 
+_MANY = 300
+
 
 def flush(home: Home, keys: Sequence[LogKeys], now: int) -> int:
     """Bring everything committed out, and return the size of the checkpoint that is out.
@@ -85,7 +87,7 @@ def _check_public(home: Home, done: int) -> None:
         raise StoreError("public/checkpoint is missing", code="public-missing", path=str(home.public))
 
 
-def _write(home: Home, files: Iterable[tuple[Path, bytes]], *, once: bool = False) -> None:
+def _write(home: Home, files: Iterable[tuple[Path | str, bytes]], *, once: bool = False) -> None:
     write_files(files, once=once, within=home.public)
 
 
@@ -154,11 +156,20 @@ def roster_file(store: Store, size: int) -> bytes:
     return b"".join(dump_envelope(parse_entry(data).envelope) + b"\n" for _, data in store.roster_entries(size))
 
 
-def lookup_files(store: Store, buckets: Sequence[tuple[str, str]]) -> Iterator[tuple[Path, bytes]]:
-    """Yield the look-up buckets, whole."""
+def lookup_files(store: Store, buckets: Sequence[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
+    """Yield the look-up buckets, whole: (path, bytes) of each; many are read together, by the first symbol of their names."""
+    together = len(buckets) >= _MANY
+    wanted: dict[tuple[str, str], list[str]] = {}
     for kind, prefix in buckets:
-        lines = [f"{value} {index}\n" for value, index in store.index.bucket(kind, prefix)]
-        yield store.home.public / "lookup" / kind / prefix, "".join(lines).encode("ascii")
+        wanted.setdefault((prefix[:1] if together else prefix, kind), []).append(prefix)
+    for (beginning, kind), prefixes in sorted(wanted.items()):  # all kinds in turn: threads wait for a folder
+        length = len(prefixes[0])
+        lines: dict[str, list[str]] = {prefix: [] for prefix in prefixes}
+        for value, index in store.index.bucket(kind, beginning):
+            if (prefix := value[:length]) in lines:
+                lines[prefix].append(f"{value} {index}\n")
+        for prefix, some in lines.items():
+            yield f"{store.home.public}/lookup/{kind}/{prefix}", "".join(some).encode("ascii")
 
 
 def _is_out(store: Store, size: int) -> bool:
