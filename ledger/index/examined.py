@@ -18,7 +18,7 @@ from ledger.records.alike import Alike, alike
 from ledger.records.envelope import Envelope, Signature, load_envelope, pae
 from ledger.records.record import RECORD_TYPE, Record, parse_record
 
-__all__ = ["NEEDED", "Clear", "Examined", "examine", "examine_chunk", "examined_of", "verified_by"]
+__all__ = ["NEEDED", "Clear", "Examined", "examine", "examine_chunk", "examined_of", "sound", "sound_record", "verified_by"]
 
 NEEDED = frozenset((
     "documents", "fields", "form", "founding", "kind", "number", "office", "ref", "relations", "serial", "series", "signed_on",
@@ -81,10 +81,13 @@ def examine(data: bytes, keys: Mapping[str, PublicKey]) -> Examined:
 
 def sound_record(envelope: Envelope) -> Record | None:
     """Return the record in an envelope, or None where it holds none that this version accepts."""
-    if envelope.payload_type != RECORD_TYPE:
-        return None
+    return sound(envelope.payload) if envelope.payload_type == RECORD_TYPE else None
+
+
+def sound(payload: bytes) -> Record | None:
+    """Return the record that a payload of its type holds, or None where it is none that this version accepts."""
     try:
-        return parse_record(envelope.payload)
+        return parse_record(payload)
     except (FormatError, AdmissionError, NewerFormatError):
         return None
 
@@ -120,7 +123,7 @@ def _plain(found: Examined) -> Plain:
     if envelope is None:
         return None
     if record is not None and len(found.verified) == len(envelope.signatures):
-        kind = alike(envelope, record.data)
+        kind = alike([one.keyid for one in envelope.signatures], record.data)
         if kind is not None:
             documents = [(one["sha256"], one["size"]) for one in record.documents]
             return kind, list(dict.fromkeys(found.keys)), act_row(record), documents

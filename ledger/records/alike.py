@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
-
-from ledger.records.envelope import Envelope
 
 __all__ = ["Alike", "alike"]
 
 Alike = tuple[str, ...]
 
 
-def alike(envelope: Envelope, data: dict[str, Any]) -> Alike | None:
+def alike(signed_by: Sequence[str], data: dict[str, Any]) -> Alike | None:
     """Return all of a sound record on which a judgement without earlier acts depends; None where more may count.
 
-    Two records of one answer are judged alike by the same roster on the same date, if all their signatures hold, none of
-    their documents is withdrawn, and neither their references nor their numbers were used before. Like no other are records
-    of number books, those with relations, and those whose signatures are not their signers'. Tests hold this against ``judge``.
+    ``signed_by`` are the keyids of its signatures. Two records of one answer are judged alike by the same roster on the same
+    date, if all their signatures hold, none of their documents is withdrawn, and neither their references nor their numbers
+    were used before. Like no other are records of number books, those with relations, and those whose signatures are not
+    their signers'. Tests hold this against ``judge``.
     """
     if data["kind"] == "void" or "series" in data or data["relations"]:
         return None
     signers = data["signers"]
-    if [one.keyid for one in envelope.signatures] != signers:
+    if signed_by != signers:
         return None
     return (data["founding"], data["office"], data["kind"], data["form"], *signers)

@@ -9,6 +9,7 @@ an entry says by which roster it was judged. ``time`` never runs backwards.
 
 from __future__ import annotations
 
+import binascii
 import datetime
 import functools
 import hashlib
@@ -32,6 +33,7 @@ __all__ = [
     "local_date",
     "parse_entry",
     "parse_time",
+    "usual_parts",
 ]
 
 MAX_ENTRY = 49_000
@@ -39,7 +41,7 @@ NO_ROSTER = "0" * 64
 _HEAD = b'{"envelope":{"payload":"'
 _BEHIND = re.compile(  # what follows the payload in nearly every entry: canonical JSON has no other spelling of these values
     rb'","payloadType":"([A-Za-z0-9/.+-]{1,200})",'
-    rb'"signatures":\[\{"keyid":"([0-9a-f]{64})","sig":"([A-Za-z0-9+/]{86}==)"\}\]\},'
+    rb'"signatures":\[\{"keyid":"([0-9a-f]{64})","sig":"([A-Za-z0-9+/]{85}[AQgw]==)"\}\]\},'
     rb'"prev":"([0-9a-f]{64})","roster":"([0-9a-f]{64})","time":"([0-9TZ:-]{20})","v":1\}'
 )
 _PARTS = ((0, 4), (5, 2), (8, 2), (11, 2), (14, 2), (17, 2))
@@ -80,9 +82,10 @@ def parse_entry(data: bytes) -> Entry:
         FormatError: not canonical, too long, or not an entry.
         NewerFormatError: an entry of a later version.
     """
-    usual = _usual(data)
+    usual = usual_parts(data)
     if usual is not None:
-        return usual
+        kind, payload, keyid, sig, prev, roster, time = usual
+        return Entry(Envelope(kind, payload, (Signature(keyid, sig),)), prev, roster, time)
     value = canonical.parse(data, limit=MAX_ENTRY)
     if type(value) is not dict or type(value.get("v")) is not int:
         raise FormatError("not an entry", code="bad-entry")
@@ -98,19 +101,22 @@ def parse_entry(data: bytes) -> Entry:
     return Entry(envelope_of(value["envelope"]), value["prev"], value["roster"], value["time"])
 
 
-def _usual(data: bytes) -> Entry | None:
-    """Return the entry in its one canonical spelling, taken apart without a JSON parser; None: to be read the long way."""
+def usual_parts(data: bytes) -> tuple[str, bytes, str, bytes, str, str, str] | None:
+    """Return an entry with one signature in its one canonical spelling, taken apart without a JSON parser.
+
+    The parts are payload type, payload, keyid, sig, prev, roster and time; None: it is to be read by ``parse_entry``.
+    """
     if len(data) > MAX_ENVELOPE or not data.startswith(_HEAD):
         return None
     end = data.find(b'"', len(_HEAD))
     found = _BEHIND.fullmatch(data, end) if end > 0 else None
     if found is None:
         return None
-    kind, keyid, prev, roster, time = str(b" ".join(found.group(1, 2, 4, 5, 6)), "ascii").split(" ")
+    *words, sig = found.group(1, 2, 4, 5, 6, 3)
+    kind, keyid, prev, roster, time = b" ".join(words).decode("ascii").split(" ")
     if not timestamp.fits(time):
         return None
-    envelope = Envelope(kind, parse_base64(data[len(_HEAD) : end]), (Signature(keyid, parse_base64(found[3])),))
-    return Entry(envelope, prev, roster, time)
+    return kind, parse_base64(data[len(_HEAD) : end]), keyid, binascii.a2b_base64(sig), prev, roster, time
 
 
 def first_prev(origin: str) -> str:

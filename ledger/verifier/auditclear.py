@@ -16,13 +16,14 @@ import gc
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, SignatureError
 from ledger.index import act_row, keys_of, packed
-from ledger.index.examined import sound_record, verified_by
+from ledger.index.examined import sound, sound_record, verified_by
 from ledger.records.alike import alike
-from ledger.records.entry import Entry, local_date, parse_entry
+from ledger.records.entry import Entry, local_date, parse_entry, usual_parts
+from ledger.records.envelope import pae
 from ledger.records.events import ROSTER_TYPE
-from ledger.records.record import Record
+from ledger.records.record import RECORD_TYPE, Record
 from ledger.records.replay import Act, NumberKey, act_of, judge
 from ledger.records.roster import Roster, apply_roster, judge_roster
 from ledger.tlog.merkle import HASH_SIZE
@@ -63,14 +64,13 @@ class Run(NamedTuple):
     looked: list[tuple[int, str, Any]]
     parts: Plain
 
-    def joined(self, one: Run) -> Run:
-        """Return both as one, ``one`` being what follows; the lists of this one are taken over."""
+    def add(self, one: Run) -> None:
+        """Take in what follows, but for its ``until``."""
         self.names.extend(one.names)
         self.acts.extend(one.acts)
         self.documents.extend(one.documents)
         self.keys.extend(one.keys)
         self.looked.extend(one.looked)
-        return self._replace(until=one.until)
 
 
 def examine(context: Plain, task: Plain) -> Plain:
@@ -142,23 +142,26 @@ class Clearing:
     def examine_all(self, start: int, leaves: Sequence[bytes], entries: Sequence[bytes]) -> list[Plain]:
         """Return what is found in the entries from ``start`` on: runs, parts and bytes."""
         found: list[Plain] = []
-        run, names, before = None, set[int](), b""
+        run, names, until, before = None, set[int](), "", b""
         for index, (leaf, data) in enumerate(zip(leaves, entries, strict=True), start):
             one = self.examine(index, data)
-            if run is not None and _follows(run, one, names, before):
-                run = run.joined(one)
-                found[-1] = tuple(run)
+            if run is not None and isinstance(one, Run) and _follows(run, one, names, until, before):
+                run.add(one)
             else:
-                run = one if isinstance(one, Run) else None
+                found.append(one)
+                run = one if isinstance(one, Run) and one.parts is None and not one.relations else None
                 names = set()
-                found.append(one if run is None else tuple(run))
             if run is not None:
                 names.update(one.names)
+                until = one.until
             before = leaf
-        return found
+        return [tuple(one._replace(until=one.acts[-1][1])) if isinstance(one, Run) else one for one in found]
 
     def examine(self, index: int, data: bytes) -> Plain:
         """Return an entry as a run where it is clear, in parts where that is left to the parent, else as its bytes."""
+        usual = usual_parts(data)
+        if usual is not None and (run := self._usual(index, *usual)):
+            return run
         try:
             entry = parse_entry(data)
         except LedgerError:
@@ -167,17 +170,25 @@ class Clearing:
         record = None if roster is None else sound_record(entry.envelope)
         if record is None or roster is None:
             return data
-        keys, content, time = keys_of(record), record.data, entry.time
-        parts = self._parts(entry, record, roster, keys) if content["relations"] else None
+        keys = keys_of(record)
+        parts = self._parts(entry, record, roster, keys) if record.data["relations"] else None
         if not self._is_clear(index, entry, record, roster, parts):
             return parts or data
-        act = (index, time, *act_row(record))
-        documents = [(index, one["sha256"], one["size"]) for one in content["documents"] if "sha256" in one]
-        relations = [(index, one["type"], one["ref"]) for one in content["relations"] if "ref" in one]
-        found = look_at(content)
-        looked = [(index, content["ref"], found)] if found[0] or found[1] else []
-        place = CLEAR, entry.prev, entry.roster, time, time
-        return Run(*place, keys[NAMES], [act], documents, relations, packed(keys, index), looked, parts)
+        return _run(index, record, keys, entry.prev, entry.roster, entry.time, parts)
+
+    def _usual(
+        self, index: int, kind: str, payload: bytes, keyid: str, sig: bytes, prev: str, roster_hash: str, time: str
+    ) -> Run | None:
+        """Return the run of an entry that is alike another that was allowed; None: that has to be found out."""
+        roster = self.rosters.get(roster_hash)
+        record = None if roster is None or kind != RECORD_TYPE else sound(payload)
+        if record is None or roster is None or _alike([keyid], time, record, roster) not in self._allowed:
+            return None
+        try:
+            roster.enrolments[keyid].key.check(pae(kind, payload), sig)
+        except SignatureError:
+            return None
+        return _run(index, record, keys_of(record), prev, roster_hash, time, None)
 
     def _parts(self, entry: Entry, record: Record, roster: Roster, keys: Sequence[int]) -> Plain:
         envelope = entry.envelope
@@ -187,7 +198,7 @@ class Clearing:
 
     def _is_clear(self, index: int, entry: Entry, record: Record, roster: Roster, parts: Plain) -> bool:
         """Judge; and remember what was allowed: records alike in all that the roster decides are judged once."""
-        alike = _alike(entry, record, roster)
+        alike = _alike([one.keyid for one in entry.envelope.signatures], entry.time, record, roster)
         if alike is not None and alike in self._allowed:
             return len(_verified(entry, roster)) == len(entry.envelope.signatures)
         verified = {} if parts is None else dict.fromkeys(parts[4], True)
@@ -203,18 +214,27 @@ def _verified(entry: Entry, roster: Roster) -> dict[str, bool]:
     return verified_by(entry.envelope, {one.key.keyid: one.key for one in enrolled if one is not None})
 
 
-def _alike(entry: Entry, record: Record, roster: Roster) -> tuple[object, ...] | None:
+def _alike(signed_by: Sequence[str], time: str, record: Record, roster: Roster) -> tuple[object, ...] | None:
     """Return all on which a judgement without earlier acts depends, but for the signatures; None where more may count."""
     if roster.withdrawn and any(one.get("sha256") in roster.withdrawn for one in record.data["documents"]):
         return None
-    kind = alike(entry.envelope, record.data)
-    return None if kind is None else (roster.hash, local_date(entry.time, roster.utc_offset), *kind)
+    kind = alike(signed_by, record.data)
+    return None if kind is None else (roster.hash, local_date(time, roster.utc_offset), *kind)
 
 
-def _follows(run: Run, one: Plain, names: set[int], before: bytes) -> bool:
-    """Tell whether ``one`` continues a run that ends with the leaf ``before``."""
-    if not isinstance(one, Run) or one.relations or run.relations or one.parts is not None or run.parts is not None:
+def _run(index: int, record: Record, keys: list[int], prev: str, roster: str, time: str, parts: Plain) -> Run:
+    """Return the run of one entry."""
+    data = record.data
+    documents = [(index, one["sha256"], one["size"]) for one in data["documents"] if "sha256" in one]
+    relations = [(index, one["type"], one["ref"]) for one in data["relations"] if "ref" in one]
+    found = look_at(data)
+    looked = [(index, data["ref"], found)] if found[0] or found[1] else []
+    acts = [(index, time, *act_row(record))]
+    return Run(CLEAR, prev, roster, time, time, keys[NAMES], acts, documents, relations, packed(keys, index), looked, parts)
+
+
+def _follows(run: Run, one: Run, names: set[int], until: str, before: bytes) -> bool:
+    """Tell whether ``one`` continues a run of these ``names`` that ends at the time ``until`` with the leaf ``before``."""
+    if one.prev != before.hex() or one.roster != run.roster or one.since < until:
         return False
-    return (
-        one.prev == before.hex() and one.roster == run.roster and one.since >= run.until and names.isdisjoint(one.names)
-    )
+    return one.parts is None and not one.relations and names.isdisjoint(one.names)

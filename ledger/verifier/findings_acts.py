@@ -30,6 +30,7 @@ __all__ = ["FoundInActs", "look_at", "refresh", "rules_data", "who_of"]
 NUMBER = "number-at-odds"
 _MONTHS = {"I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"}
 _WORD = re.compile(r"[A-Z]+")
+_DIGIT = re.compile(r"[0-9]")
 _PARTS = re.compile(r"[^A-Za-z0-9]+")
 _OF_ACTS = (NUMBER, "incomplete", "values-at-odds", "direct")
 _CODE = 1  # of the rules below: another one makes every act be asked again
@@ -76,9 +77,9 @@ def look_at(data: Data) -> Looked:
         found += [(NUMBER, one) for one in _number_at_odds(rules, data)]
     if data["kind"] == "contract":
         found += found_in(rules, data)
-    signed = [one for one in data["signatories"] if one["capacity"] == "definitive" and "name" in one]
-    people = [who_of(one["name"], one["position"]) for one in signed]
-    return [(rule, orjson.dumps(body).decode("utf-8")) for rule, body in found], people
+    named = [one for one in data["signatories"] if "name" in one and one["capacity"] == "definitive"]
+    people = [who_of(one["name"], one["position"]) for one in named] if named else []
+    return [(rule, orjson.dumps(body).decode("utf-8")) for rule, body in found] if found else [], people
 
 
 def refresh(state: AuditState) -> None:
@@ -119,16 +120,16 @@ def who_of(name: str, position: str) -> int:
     return int.from_bytes(hashlib.sha256(text).digest()[:8]) >> 2
 
 
-@functools.lru_cache(maxsize=1)
-def _suspect() -> re.Pattern[str]:
-    """What a number has in which something may be found: no digit, the mark of a paper, a word of Roman digits."""
-    marks = "|".join(re.escape(one["mark"]) for one in rules_data()["number_marks"])
-    return re.compile(rf"\A\D*\Z|(?i:{marks})|(?<![A-Za-z0-9])[IVX]{{2,}}(?![A-Za-z0-9])", re.ASCII)
-
-
 def _is_plain(number: str) -> bool:
-    """Tell whether nothing can be found in a number, at a glance."""
-    return number.isascii() and not _suspect().search(number)
+    """Tell whether nothing can be found in a number, at a glance: it has a digit, and no word of which anything is known."""
+    if not number.isascii() or _DIGIT.search(number) is None:
+        return False
+    return not any(map(_is_telling, _WORD.findall(number.upper())))
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_telling(word: str) -> bool:
+    return _is_odd_month(word) or (len(word) > 1 and any(one["mark"] in word for one in rules_data()["number_marks"]))
 
 
 def _number_at_odds(rules: Data, data: Data) -> Iterator[tuple[str, Data]]:
