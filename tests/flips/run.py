@@ -183,8 +183,9 @@ class Run:
 
 
 # Columns of which nothing else in the home holds a copy: when a submission came, whether its signatures were true when it
-# came, the words of a refusal, an operator's note, and when a schema was made.
-_ALONE = {"submissions": (2, 3, 5), "notes": (1, 2, 3), "_sqlite_migrations": (2, 3)}
+# came, the words of a refusal, an operator's note, when a schema was made, and how far beyond the last row submissions were
+# counted.
+_ALONE = {"submissions": (2, 3, 5), "notes": (1, 2, 3), "_sqlite_migrations": (2, 3), "sqlite_sequence": (1,)}
 
 
 def _proven(table: str, rows: list[Any]) -> list[Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from ledger.publisher.fsck import check_home
 from ledger.publisher.home import Home
+from ledger.sqlite import connect
 from tests.flips.damage import WEIGHTS, Damage, choose
 from tests.flips.run import Run
 from tests.flips.village import Village, build
@@ -75,6 +78,20 @@ def test_an_entry_is_named_by_its_index(village: Village) -> None:
         path.write_bytes(whole)
     assert {("leaf", index)} <= {(one.code, one.values.get("index")) for one in found}
     assert all(one.values.get("path") for one in found)
+
+
+def test_a_flip_in_an_index_alone_is_named(village: Village) -> None:
+    """What stands in a table and, once more, in its index is damage in either of them."""
+    run, path = Run(village, 1), village.quiet.search_db
+    whole = path.read_bytes()
+    with contextlib.closing(connect(path, read_only=True)) as connection:
+        (code,) = connection.execute("SELECT sha256 FROM texts ORDER BY idx LIMIT 1").fetchone()
+    places = [found.start() for found in re.finditer(code.encode("ascii"), whole)]
+    assert len(places) > 1
+    for at in places:
+        for bit in (3, 7):  # another digit; no UTF-8
+            assert run.one(Damage("search.db", path, at + 30, bit=bit)) in ("fsck", "same"), run.misses
+    assert run.codes["database"]
 
 
 def test_what_changes_nothing_can_be_lived_with(village: Village, tmp_path: Path) -> None:
