@@ -2,12 +2,13 @@
 
 One ``BEGIN IMMEDIATE``; pending rows judged one by one, each against the state after the one before; entries, leaf hashes
 and an unsigned head; only if the current head is the expected one. What can be said of a submission by itself was found
-before (``records.examined``), on all cores where many wait.
+before (``index.examined``), on all cores where many wait.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -175,17 +176,25 @@ def commit(store: Store, tip: Tip, submissions: Iterator[Examined | Clear], now:
         return admission.write(), reasons
 
 
-def examine_all(envelopes: Sequence[bytes], roster: Roster) -> Generator[Examined | Clear]:
-    """Yield what can be said of each envelope by itself; on all cores where enough wait to be worth it."""
-    if len(envelopes) < WORTH_WORKERS or cores() < 2:
+def examine_all(envelopes: Iterable[bytes], count: int, roster: Roster) -> Generator[Examined | Clear]:
+    """Yield what can be said of each of ``count`` envelopes by itself; on all cores where enough come to be worth it."""
+    if count < WORTH_WORKERS or cores() < 2:
         keys = {keyid: one.key for keyid, one in roster.enrolments.items()}
         yield from (examine(data, keys) for data in envelopes)
         return
     raw = {keyid: one.key.raw for keyid, one in roster.enrolments.items()}
-    chunks = [envelopes[at : at + _CHUNK] for at in range(0, len(envelopes), _CHUNK)]
+    waiting: deque[list[bytes]] = deque()
     with Workers("ledger.index.examined:examine_chunk", raw) as workers:
-        for chunk, found in zip(chunks, workers.map(chunks), strict=True):
-            yield from (examined_of(data, plain) for data, plain in zip(chunk, found, strict=True))
+        for found in workers.map(_chunks(envelopes, waiting)):
+            yield from (examined_of(data, plain) for data, plain in zip(waiting.popleft(), found, strict=True))
+
+
+def _chunks(envelopes: Iterable[bytes], waiting: deque[list[bytes]]) -> Iterator[list[bytes]]:
+    """Yield envelopes in chunks, each of which is put into ``waiting`` as it goes."""
+    rest = iter(envelopes)
+    while chunk := list(islice(rest, _CHUNK)):
+        waiting.append(chunk)
+        yield chunk
 
 
 def append_entry(store: Store, tip: Tip, envelope: Envelope, time: str) -> Tip:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -71,7 +71,7 @@ class Sequencer:
         """Judge, commit and publish up to ``limit`` waiting submissions; return how many were settled."""
         pending = self.inbox.pending(limit)
         if pending:
-            reasons = self._publish([one.envelope for one in pending])
+            reasons = self._publish((one.envelope for one in pending), len(pending))
             self.inbox.settle([(one.n, found) for one, found in zip(pending, reasons, strict=True)])
             self._feed_in_turn()
         return len(pending)
@@ -85,7 +85,7 @@ class Sequencer:
         found: list[Sequence[Reason]] = []
         for start in range(0, len(envelopes), BATCH):
             some = envelopes[start : start + BATCH]
-            reasons = self._publish([dump_envelope(one) for one in some])
+            reasons = self._publish(map(dump_envelope, some), len(some))
             refused = [(one, against) for one, against in zip(some, reasons, strict=True) if against]
             if refused:
                 self.inbox.refuse(refused)
@@ -93,13 +93,13 @@ class Sequencer:
             found += reasons
         return found
 
-    def _publish(self, envelopes: Sequence[bytes]) -> list[Sequence[Reason]]:
-        """Commit envelopes, some thousand in a transaction, bring them out together; return the reasons against each."""
+    def _publish(self, envelopes: Iterable[bytes], count: int) -> list[Sequence[Reason]]:
+        """Commit ``count`` envelopes, some thousand in a transaction, bring them out; return the reasons against each."""
         found: list[Sequence[Reason]] = []
-        with _no_collecting(len(envelopes)), contextlib.closing(examine_all(envelopes, self.tip.roster)) as examined:
-            while len(found) < len(envelopes):
+        with _no_collecting(count), contextlib.closing(examine_all(envelopes, count, self.tip.roster)) as examined:
+            while len(found) < count:
                 check_free_space(self.home.path)
-                found += self._commit(islice(examined, min(TOGETHER, len(envelopes) - len(found))))
+                found += self._commit(islice(examined, min(TOGETHER, count - len(found))))
         if not all(found):
             flush(self.home, self.keys, self.clock.now())
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,8 +29,8 @@ def busy(town: Town) -> Town:
     town.roster(
         {"event": "form", "id": "sk2", "kind": "decision", "name": "Keputusan lain"},
         {"event": "form", "id": "spk", "kind": "contract", "name": "Kontrak"},
-        {"event": "series", "id": "buku", "office": "hukum", "forms": ["sk"], "pattern": "188/{serial} Tahun {year}", "start": 5,
-         "resets": "yearly", "complete_from": "2026-01-01"},
+        {"event": "series", "id": "buku", "office": "hukum", "forms": ["sk"], "pattern": "188/{serial} Tahun {year}",
+         "start": 5, "resets": "yearly", "complete_from": "2026-01-01"},
         town.enrolment("farmer", offices=["tani"], kinds=["decision", "contract"]),
         town.enrolment("late", **{"from": "2027-01-01"}),
         town.enrolment("gone"), town.enrolment("second", holder="head"), town.enrolment("third"),
@@ -54,8 +55,8 @@ def some(town: Town, chance: random.Random, count: int) -> list[bytes]:
             files.clear()
         documents.stage(town.home, files)
         if chance.random() < 0.04:
-            one = envelope.signatures[0]
-            envelope = Envelope(envelope.payload_type, envelope.payload, (Signature(one.keyid, bytes(64)), *envelope.signatures[1:]))
+            first, *others = envelope.signatures
+            envelope = replace(envelope, signatures=(Signature(first.keyid, bytes(64)), *others))
         made.append(envelope)
         if chance.random() < 0.06:
             made.append(chance.choice(made))
@@ -77,7 +78,8 @@ def changes(town: Town, chance: random.Random, n: int) -> dict[str, Any]:
     odd: list[dict[str, Any]] = [
         {"number": chance.choice(("1/2026", "Nomor 1 / 2026", "00000000000"))}, {"number": "1/2026", "form": "sk2"},
         {"number": "1/2026", "relations": [{"type": "same_number_as", **target}]}, {"ref": "00000000000"},
-        {"number": None, "unnumbered_reason": "tanpa nomor"}, {"relations": [{"type": chance.choice(("amends", "follows")), **target}]},
+        {"number": None, "unnumbered_reason": "tanpa nomor"},
+        {"relations": [{"type": chance.choice(("amends", "follows")), **target}]},
         {"series": "buku", "serial": chance.randrange(3, 9), "number": f"188/{chance.randrange(3, 9)} Tahun 2026"},
         {"office": "tani", "by": ["farmer"]}, {"office": "tani"}, {"by": ["late"]}, {"by": ["gone"]}, {"by": ["stranger"]},
         {"form": "baru"}, {"form": "none"}, {"founding": "1" * 64}, {"by": ["head", "second"]}, {"by": ["head", "third"]},
@@ -130,7 +132,7 @@ def test_children_find_the_same(busy: Town, monkeypatch: pytest.MonkeyPatch) -> 
     with Store(busy.home, read_only=True) as store:
         roster = store.roster()
     raw = {keyid: one.key.raw for keyid, one in roster.enrolments.items()}
-    found = list(examine_all(data, roster))
+    found = list(examine_all(data, len(data), roster))
     assert found == [examined_of(one, plain) for one, plain in zip(data, examine_chunk(raw, data), strict=True)]
     assert [one.data for one in found] == data
 
@@ -160,7 +162,8 @@ def test_a_batch_answers_for_what_was_clear(busy: Town) -> None:
         record = clear.opened().record
         assert record is not None
         act = Batch(store.index).add(record, index=5, time=TIME)
-        for ask in (lambda one: one.by_ref(act.ref), lambda one: one.by_id(act.id), lambda one: one.by_number(act.number_key)[0]):
+        asked = lambda one: one.by_ref(act.ref), lambda one: one.by_id(act.id), lambda one: one.by_number(act.number_key)[0]
+        for ask in asked:
             batch = Batch(store.index)
             assert not batch.is_new(clear)  # nobody has asked the index
             batch.expect_clear([clear])
