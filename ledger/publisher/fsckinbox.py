@@ -22,6 +22,7 @@ __all__ = ["check_inbox", "check_settings", "founded"]
 
 _SETTINGS = {"format", "origin", "founding", "url", "log", "log.keys", "web", "operate"}
 _REASON = {"code", "path", "values", "unknown"}
+_STATES = ("pending", "integrated", "refused")
 _LATEST = 253402300799  # 9999-12-31T23:59:59Z
 
 
@@ -83,6 +84,8 @@ def _row_problem(n: int, act_id: str, time: int, data: bytes, state: str, reason
         return f"envelope: {error}"
     if envelope.id != act_id:
         return f"the payload's id is {envelope.id[:16]}, not {act_id[:16]}"
+    if state not in _STATES:  # SQLite does not hold CHECK constraints against rows where it opens a file for reading only
+        return f"state {state}"
     if not 0 < time <= _LATEST:
         return f"time {time}"
     try:

@@ -191,6 +191,6 @@ _ALONE = {"submissions": (2, 3, 5), "notes": (1, 2, 3), "_sqlite_migrations": (2
 def _proven(table: str, rows: list[Any]) -> list[Any]:
     """Return ``rows`` without what stands in this place only."""
     if not table:  # the schema itself: how migrations are counted is the library's matter
-        return [row for row in rows if row[2] != "_sqlite_migrations"]
+        return [row for row in rows if row[2].lower() != "_sqlite_migrations"]
     alone = _ALONE.get(table, ())
     return [tuple(value for at, value in enumerate(row) if at not in alone) for row in rows]

@@ -94,6 +94,16 @@ def test_a_flip_in_an_index_alone_is_named(village: Village) -> None:
     assert run.codes["database"]
 
 
+def test_a_submission_in_no_state_is_named(village: Village) -> None:
+    """What waits cannot be hidden from the sequencer by a flip in the word for it."""
+    run, path = Run(village, 1), village.quiet.inbox_db
+    with contextlib.closing(connect(path, read_only=True)) as connection:
+        (envelope,) = connection.execute("SELECT envelope FROM submissions WHERE state = 'pending'").fetchone()
+    at = path.read_bytes().index(bytes(envelope)[-40:] + b"pending") + 40
+    for bit in range(7):
+        assert run.one(Damage("inbox.db", path, at, bit=bit)) == "fsck", run.misses
+
+
 def test_what_changes_nothing_can_be_lived_with(village: Village, tmp_path: Path) -> None:
     """Damage in bytes that carry nothing stays unnamed; the ledger goes on with it, and is sound after more acts."""
     run, copies = Run(village, random.SystemRandom().randrange(2**32)), 0
