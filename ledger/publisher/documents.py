@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from ledger.durable import (
     clear_unfinished,
     disk_trouble,
     make_folder,
+    remove,
+    sync_all,
     sync_files,
     sync_folder,
     sync_folders,
@@ -32,7 +35,8 @@ __all__ = ["Upload", "clear_uploads", "judge_documents", "keep_all", "move_docum
 
 _CHUNK = 1 << 20
 _SMALL = 1 << 16  # together they are far below the watermark
-_AT_ONCE = 500  # files open at once
+_CROWD = 100  # from so many on they are not held open one by one
+_TOGETHER = 5_000  # of a crowd, with one sync
 
 
 def stage(home: Home, documents: dict[str, Path]) -> None:
@@ -43,13 +47,56 @@ def stage(home: Home, documents: dict[str, Path]) -> None:
         StoreError: the disk is full or refuses.
     """
     check_folder(home.staging)
-    new = [one for one in documents.items() if not _is_kept(home, one[0]) and not os.access(_published_at(home, one[0]), os.F_OK)]
-    for start in range(0, len(new), _AT_ONCE):
+    waiting = set(os.listdir(home.staging)) if len(documents) >= _CROWD else documents.keys()  # noqa: PTH208 (text, as below)
+    kept = {sha256 for sha256 in documents if (sha256 in waiting and _is_kept(home, sha256)) or _is_published(home, sha256)}
+    new = [one for one in documents.items() if one[0] not in kept]
+    if len(new) < _CROWD:
         with contextlib.ExitStack() as opened:
-            keep_all(home, [_copied(home, opened, *one) for one in new[start : start + _AT_ONCE]])
-    if len(new) < len(documents):  # whoever staged the others may have died before their names were durable
+            keep_all(home, [_copied(home, opened, *one) for one in new])
+    else:
+        for start in range(0, len(new), _TOGETHER):
+            _stage_crowd(home, new[start : start + _TOGETHER])
+    if kept:  # whoever staged the others may have died before their names were durable
         with told(home.staging):
             sync_folder(home.staging)
+
+
+def _stage_crowd(home: Home, documents: Sequence[tuple[str, Path]]) -> None:
+    """Copy many documents in a folder of their own, make them durable together, and rename them to where they wait."""
+    with told(home.staging), _scratch(home) as scratch:
+        for sha256, source in documents:
+            found = hashlib.sha256()
+            handle = os.open(f"{scratch}/{sha256}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            try:
+                for piece in _pieces(home, source):
+                    found.update(piece)
+                    write_whole(handle, piece)
+            finally:
+                os.close(handle)
+            if found.hexdigest() != sha256:
+                raise _changed(source, sha256)
+        sync_all(home.staging)
+        for sha256, _ in documents:
+            os.replace(f"{scratch}/{sha256}", _staged_at(home, sha256))
+        sync_folder(home.staging)
+
+
+@contextlib.contextmanager
+def _scratch(home: Home) -> Iterator[str]:
+    """Make a folder in ``staging/`` that this process holds a lock on in the block, and that goes with all that is left in it."""
+    scratch = f"{home.path}/staging/.{secrets.token_hex(16)}"
+    while True:
+        os.mkdir(scratch)  # noqa: PTH102 (text, as above)
+        handle = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            break
+        os.close(handle)  # ``clear_uploads`` of another process was quicker than the lock
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        os.close(handle)
 
 
 def check_folder(folder: Path) -> None:
@@ -80,6 +127,10 @@ def _staged_at(home: Home, sha256: str) -> str:
 
 def _published_at(home: Home, sha256: str) -> str:
     return f"{home.path}/public/documents/{sha256[:2]}/{sha256}"
+
+
+def _is_published(home: Home, sha256: str) -> bool:
+    return os.access(_published_at(home, sha256), os.F_OK)
 
 
 def judge_documents(home: Home, documents: Iterable[dict[str, Any]]) -> Iterator[Reason]:
@@ -190,11 +241,25 @@ def clear_uploads(home: Home) -> int:
     count = 0
     for one in _in_staging(home):
         if one.name.startswith("."):
-            with contextlib.suppress(OSError), open(one.path, "rb") as file:  # it has ended, lives, or is another user's
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.unlink(one.path)  # noqa: PTH108 (text, as above)
+            with contextlib.suppress(OSError), _held(one.path):  # it has ended, lives, or is another user's
+                remove(Path(one.path))
                 count += 1
     return count
+
+
+@contextlib.contextmanager
+def _held(path: str) -> Iterator[None]:
+    """Hold the lock on a file or folder that nobody else holds.
+
+    Raises:
+        OSError: somebody does, or it cannot be opened.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _in_staging(home: Home) -> list[os.DirEntry[str]]:
@@ -212,25 +277,40 @@ def _opened(source: Path | str) -> int:
         raise AdmissionError([Reason("document-missing", "", {"name": Path(source).name, "sha256": str(error)})]) from None
 
 
-def _copied(home: Home, opened: contextlib.ExitStack, sha256: str, source: Path | str) -> Upload:
-    """Return a copy of ``source`` beside its place, closed with ``opened``; its bytes must be those of ``sha256``."""
+def _pieces(home: Home, source: Path | str) -> Iterator[bytes]:
+    """Yield the bytes of a file that is to be copied.
+
+    Raises:
+        AdmissionError: it cannot be read.
+        StoreError: there is no room for it.
+    """
     file = _opened(source)
     try:
-        upload = opened.enter_context(Upload(home))
-        try:
-            chunk = os.read(file, _SMALL)
-            if len(chunk) == _SMALL:
-                check_free_space(home.staging, os.fstat(file).st_size)
-            while chunk:
-                upload.write(chunk)
-                chunk = os.read(file, _SMALL if len(chunk) < _SMALL else _CHUNK)
-        except OSError as error:
-            raise upload.trouble(error) from None
+        piece = os.read(file, _SMALL)
+        if len(piece) == _SMALL:
+            check_free_space(home.staging, os.fstat(file).st_size)
+        while piece:
+            yield piece
+            piece = os.read(file, _CHUNK) if len(piece) >= _SMALL else b""
     finally:
         os.close(file)
+
+
+def _copied(home: Home, opened: contextlib.ExitStack, sha256: str, source: Path | str) -> Upload:
+    """Return a copy of ``source`` beside its place, closed with ``opened``; its bytes must be those of ``sha256``."""
+    upload = opened.enter_context(Upload(home))
+    try:
+        for piece in _pieces(home, source):
+            upload.write(piece)
+    except OSError as error:
+        raise upload.trouble(error) from None
     if upload.sha256 != sha256:
-        raise AdmissionError([Reason("document-changed", "", {"name": Path(source).name, "sha256": sha256[:16]})])
+        raise _changed(source, sha256)
     return upload
+
+
+def _changed(source: Path | str, sha256: str) -> AdmissionError:
+    return AdmissionError([Reason("document-changed", "", {"name": Path(source).name, "sha256": sha256[:16]})])
 
 
 def keep_all(home: Home, uploads: Sequence[Upload]) -> None:
