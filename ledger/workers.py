@@ -17,9 +17,11 @@ import fcntl
 import importlib
 import marshal
 import os
+import queue
 import select
 import subprocess
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
@@ -29,7 +31,7 @@ from ledger.supervise import end_with_parent
 
 __all__ = ["AHEAD", "Workers", "cores"]
 
-AHEAD = 6
+AHEAD = 24  # half a second of work: for so long the parent may look away, as when it commits
 _PIPE = 1 << 20
 _SIZE = 8
 
@@ -80,13 +82,12 @@ class Workers:
                 return
 
     def _hand_out(self, numbered: Iterator[tuple[int, Plain]]) -> bool:
-        """Give each child what it may have before it; tell whether more tasks may come."""
-        for child in sorted(self._children, key=lambda one: len(one.waiting)):
-            while len(child.waiting) < AHEAD:
-                following = next(numbered, None)
-                if following is None:
-                    return False
-                child.send(*following)
+        """Give each child what it may have before it, in turn; tell whether more tasks may come."""
+        while len((child := min(self._children, key=lambda one: len(one.waiting))).waiting) < AHEAD:
+            following = next(numbered, None)
+            if following is None:
+                return False
+            child.send(*following)
         return True
 
     def _exchange(self, done: dict[int, Plain], timeout: float | None) -> None:
@@ -183,6 +184,9 @@ def _run(function: Callable[[Plain, Plain], Plain]) -> None:
     """Be a child: the context first, then tasks, until the pipe ends."""
     tasks, results = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints goes to standard error
+    ready: queue.Queue[bytes] = queue.Queue(AHEAD)  # a pipe holds little: what is done waits here, and work goes on
+    writer = threading.Thread(target=_write_all, args=(results, ready), daemon=True)
+    writer.start()
     context = _received(tasks)
     while context and (task := _received(tasks)):
         try:
@@ -190,8 +194,19 @@ def _run(function: Callable[[Plain, Plain], Plain]) -> None:
         except Exception as error:  # noqa: BLE001 (told to the parent, which fails)
             answer = (f"{type(error).__name__}: {error}", None)
         data = marshal.dumps(answer)
-        results.write(len(data).to_bytes(_SIZE, "little") + data)
-        results.flush()
+        ready.put(len(data).to_bytes(_SIZE, "little") + data)
+    ready.put(b"")
+    writer.join()
+
+
+def _write_all(file: IO[bytes], ready: queue.Queue[bytes]) -> None:
+    """Write what is ready, until it is nothing; end the process where nobody reads any more."""
+    try:
+        while data := ready.get():
+            file.write(data)
+            file.flush()
+    except OSError:
+        os._exit(1)
 
 
 def _received(file: IO[bytes]) -> tuple[Plain] | None:

@@ -226,7 +226,7 @@ def _run(index: int, record: Record, keys: list[int], prev: str, roster: str, ti
     """Return the run of one entry."""
     data = record.data
     documents = [(index, one["sha256"], one["size"]) for one in data["documents"] if "sha256" in one]
-    relations = [(index, one["type"], one["ref"]) for one in data["relations"] if "ref" in one]
+    relations = [(index, one["type"], one["ref"]) for one in data["relations"] if "ref" in one] if data["relations"] else []
     found = look_at(data)
     looked = [(index, data["ref"], found)] if found[0] or found[1] else []
     acts = [(index, time, *act_row(record))]

@@ -29,6 +29,7 @@ __all__ = ["AuditState", "Evidence", "Head", "open_state"]
 
 SMALL = 4096  # entries, up to which a state is checked whole whenever it is opened
 _CACHE_KIB = 32 * 1024
+_PAGE = 16 * 1024
 _TIME = 20
 
 
@@ -187,6 +188,7 @@ def open_state(folder: Path, founding: str) -> Iterator[AuditState]:
         except OSError:
             raise StoreError(f"another audit uses {folder}", code="audit-running", folder=str(folder)) from None
         with _translated(folder), contextlib.closing(connect(folder / "audit.db")) as connection:
+            connection.execute(f"PRAGMA page_size = {_PAGE}")  # of a new file: a row is a kilobyte
             connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             yield _opened(folder, connection, founding)
     finally:

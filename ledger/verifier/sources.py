@@ -11,6 +11,7 @@ import stat
 import time
 import zlib
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -71,14 +72,17 @@ class FolderSource:
 
     def stream(self, path: str, *, limit: int) -> Iterator[bytes]:
         """Yield the file in chunks."""
+        with self._opened(path) as file:
+            yield from _capped(self.location, path, _read(file, self.location, path), limit)
+
+    def _opened(self, path: str) -> FileIO:
         handle = _open_directly(self.root, _checked(path))
         if handle is None:
             handle = self._open_resolved(path)
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
             raise missing(self.location, path)
-        with open(handle, "rb") as file:
-            yield from _capped(self.location, path, _read(file, self.location, path), limit)
+        return FileIO(handle, "rb")
 
     def _open_resolved(self, path: str) -> int:
         """Open a file to which symbolic links lead, if it lies inside; or tell why it cannot be opened."""
@@ -94,7 +98,17 @@ class FolderSource:
 
     def fetch(self, path: str, *, limit: int) -> bytes:
         """Return the file."""
-        return b"".join(self.stream(path, limit=limit))
+        with self._opened(path) as file:
+            try:
+                some = min(limit, os.fstat(file.fileno()).st_size) + 1  # one more than there should be
+                data = file.read(some)
+                while len(data) <= limit and (more := file.read(some)):
+                    data += more
+            except OSError as error:
+                raise failed(self.location, path, str(error)) from None
+        if len(data) > limit:
+            raise too_large(self.location, path, limit)
+        return data
 
 
 def _open_directly(root: Path, path: str) -> int | None:
@@ -194,8 +208,7 @@ def _capped(where: str, path: str, chunks: Iterator[bytes], limit: int) -> Itera
     for chunk in chunks:
         total += len(chunk)
         if total > limit:
-            values = {"where": where, "path": path, "limit": limit}
-            raise FetchError(f"{where}/{path}: more than {limit} bytes", code="fetch-too-large", **values)
+            raise too_large(where, path, limit)
         yield chunk
 
 
@@ -220,6 +233,12 @@ def _unpacked(chunks: Iterator[bytes], where: str, path: str) -> Iterator[bytes]
         raise failed(where, path, f"gzip: {error}") from None
     if not unpacker.eof:
         raise failed(where, path, "gzip ends early")
+
+
+def too_large(where: str, path: str, limit: int) -> FetchError:
+    """Return the error of a file of more than ``limit`` bytes."""
+    values = {"where": where, "path": path, "limit": limit}
+    return FetchError(f"{where}/{path}: more than {limit} bytes", code="fetch-too-large", **values)
 
 
 def missing(where: str, path: str) -> FetchError:

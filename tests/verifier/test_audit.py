@@ -53,6 +53,10 @@ class Watched(FolderSource):
         self.read: list[str] = []
         self.refuse = refuse
 
+    def fetch(self, path: str, *, limit: int) -> bytes:
+        """Return the file, unless it is refused."""
+        return b"".join(self.stream(path, limit=limit))
+
     def stream(self, path: str, *, limit: int) -> Iterator[bytes]:
         """Yield the file, unless it is refused."""
         self.read.append(path)
