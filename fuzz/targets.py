@@ -20,13 +20,13 @@ from ledger.catalog.query import conditions
 from ledger.desk.mapping import parse_map
 from ledger.desk.roster_file import draft_payloads, read_events
 from ledger.desk.sources import open_table
-from ledger.errors import LedgerError
+from ledger.errors import FormatError, LedgerError
 from ledger.publisher.home import Home
 from ledger.records import canonical
 from ledger.records.entry import dump_entry, parse_entry
 from ledger.records.envelope import Envelope, dump_envelope, load_envelope
 from ledger.records.events import ROSTER_TYPE, check_payload
-from ledger.records.record import parse_record
+from ledger.records.record import MAX_RECORD, check_record, parse_record
 from ledger.records.refs import format_ref, parse_ref
 from ledger.records.roster import Roster, judge_roster
 from ledger.settings import Settings
@@ -90,7 +90,19 @@ def _envelope(data: bytes) -> None:
 
 
 def _record(data: bytes) -> None:
-    record = parse_record(data)
+    """The usual spelling, and the long way, say the same."""
+    try:
+        value = canonical.parse(data, limit=MAX_RECORD)
+    except FormatError:
+        faults = True
+    else:
+        faults = any(True for _ in check_record(value))
+    try:
+        record = parse_record(data)
+    except LedgerError:
+        assert faults, "refused, but nothing is wrong with it"
+        raise
+    assert not faults, "accepted, but something is wrong with it"
     _same(canonical.dump(record.data), data)
 
 

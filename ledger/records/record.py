@@ -143,14 +143,13 @@ def _read_spelled(payload: bytes) -> dict[str, Any] | None:
 
 
 def _spelled_after_some(kind: bytes) -> re.Pattern[bytes] | None:
-    _met[kind] = _met.get(kind, 0) + 1
-    if _met[kind] < _WORTH or kind.decode("ascii", "replace") not in KINDS:
-        if len(_met) > len(KINDS):
-            _met.clear()  # a stranger's kinds are not to fill the memory
+    name = kind.decode("ascii", "replace")
+    if name not in FIELDS:
         return None
-    name = kind.decode("ascii")
-    spelling = _shape_of(choice(name), FIELDS[name]).spelling
-    return _SPELLED.setdefault(kind, re.compile(spelling.encode("ascii")))
+    _met[name] = _met.get(name, 0) + 1
+    if _met[name] < _WORTH:
+        return None
+    return _SPELLED.setdefault(kind, re.compile(_shape_of(choice(name), FIELDS[name]).spelling.encode("ascii")))
 
 
 def check_record(data: Any) -> Iterator[Reason]:
@@ -251,7 +250,7 @@ _NAME_TEXT = person_text(200)
 _LINE = person_text(300)
 _BEFORE_KIND, _WORTH = b',"kind":"', 64
 _SPELLED: dict[bytes, re.Pattern[bytes]] = {}
-_met: dict[bytes, int] = {}
+_met: dict[str, int] = {}
 _PLAIN_NAME = pattern(r"(?!\.{1,2}$)[^/\\]{1,200}", "bad-file-name")
 _NAME = Shape(
     _file_name, lambda value: _PLAIN_NAME.fits(value) and _NAME_TEXT.fits(value), r'"(?!\.{1,2}"| )[ !#-.0-\[\]-~]{1,200}(?<! )"'
