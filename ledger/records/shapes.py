@@ -164,10 +164,12 @@ def integer(low: int = 0, high: int = 2**53 - 1) -> Shape:
 
 
 def _integers(low: int, high: int) -> str:
-    """Spell integers of the range: all of fewer digits than ``high``, or those that begin as both ends do."""
-    if low <= 1:
-        return ("0|" if low == 0 else "") + f"[1-9][0-9]{{0,{len(str(high)) - 2}}}" if high > 9 else f"[{low}-{high}]"
-    return "|".join(map(str, range(low, high + 1))) if high - low < 1000 else NEVER
+    """Spell integers of the range: of a long one those of fewer digits than ``high``, and ``high`` itself."""
+    if low > 1:
+        return "|".join(map(str, range(low, high + 1))) if high - low < 1000 else NEVER
+    if high < 10:
+        return f"[{low}-{high}]"
+    return ("0|" if low == 0 else "") + f"[1-9][0-9]{{0,{len(str(high)) - 2}}}|{high}"
 
 
 def _date(value: Any, path: str) -> Iterator[Reason]:

@@ -12,22 +12,25 @@ import pytest
 
 from ledger.errors import AdmissionError, FormatError, LedgerError, NewerFormatError
 from ledger.records import canonical
+from ledger.records import record as record_module
 from ledger.records.entry import MAX_ENTRY, Entry, dump_entry, entry_around, parse_entry
 from ledger.records.envelope import Envelope, Signature, dump_envelope, envelope_of, load_envelope, value_of
 from ledger.records.kinds import FIELDS
 from ledger.records.record import _RECORD, RECORD_TYPE, Record, check_record, parse_record
+from ledger.records.refs import draw_ref
+from ledger.records.shapes import is_spelled
 
 ODD: list[Any] = [
     None, True, 0, -1, 2**53, 1.5, "", " x", "x", "3374012345678901", "a" * 5000, [], {}, ["x"], {"x": 1}, "2026-02-30", "2026-01-01",
-    "0" * 64, "19JVNJXPQJS", "sk", "1.00", "01", "IDR", "a/b", "..", "\u0130", "x\n",
+    "0a" * 32, "19JVNJXPQJS", "sk", "1.00", "01", "IDR", "a/b", "..", "\u0130", "x\n",
 ]  # fmt: skip
 RECORD: dict[str, Any] = {
-    "v": 1, "founding": "0" * 64, "kind": "contract", "form": "spk", "ref": "19JVNJXPQJS", "office": "dinas", "number": "1/SPK/2026",
-    "title": "Pengadaan", "language": "id", "signed_on": "2026-01-02", "signers": ["0" * 64], "extra": {"a": "b"},
+    "v": 1, "founding": "0a" * 32, "kind": "contract", "form": "spk", "ref": "19JVNJXPQJS", "office": "dinas", "number": "1/SPK/2026",
+    "title": "Pengadaan", "language": "id", "signed_on": "2026-01-02", "signers": ["0a" * 32], "extra": {"a": "b"},
     "signatories": [{"position": "PPK", "capacity": "definitive", "name": "N"}],
     "documents": [
-        {"sha256": "1" * 64, "size": 1, "media_type": "application/pdf", "name": "a.pdf", "role": "signed"},
-        {"withheld": "2" * 64, "media_type": "application/pdf", "role": "annex", "reason": "r", "law": "l"},
+        {"sha256": "1b" * 32, "size": 1, "media_type": "application/pdf", "name": "a.pdf", "role": "signed"},
+        {"withheld": "2c" * 32, "media_type": "application/pdf", "role": "annex", "reason": "r", "law": "l"},
     ],
     "relations": [{"type": "follows", "ref": "19JVNJXPQJS"}, {"type": "amends", "outside": {"number": "1", "year": 2020}}],
     "fields": {"value": "10", "currency": "IDR", "supplier": {"name": "CV"}, "plan_codes": ["1"], "budget_year": 2026,
@@ -71,6 +74,58 @@ def test_records_are_read_alike_both_ways(odd: Any) -> None:
         for record in (changed(RECORD, path, odd), {**RECORD, "extra": {"a b": "c"}}, {**RECORD, "extra": {"a": None if odd is ... else odd}}):
             data = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
             assert outcome(parse_record, data) == outcome(_record_long, data), path
+
+
+_SPAN = {"start_on": "2026-01-02", "end_on": "2026-12-31"}
+_BASIS = {"subjects": ["a", "b"], "legal_basis": ["UU 1"], "proposer": "p"}
+FULL: dict[str, dict[str, Any]] = {
+    "regulation": {**_BASIS, "promulgated_on": "2026-01-31", "gazette": {"name": "LD", "year": 2026, "number": "1"}, "abstract": "a"},
+    "decision": _BASIS, "instruction": _BASIS, "circular": _BASIS,
+    "personnel": {"action": "appoint", "positions": [{"from": "a", "to": "b", "unit": "c"}, {"to": "b"}], "people_count": 2,
+                  "names": ["N", "M"], "effective_on": "2026-04-30"},
+    "permit": {"permit_type": "t", "applicant": {"name": "CV", "form": "cv", "id": "1"}, "location": "l", "requested_on": "2026-01-01",
+               "issued_on": "2026-01-02", "service_standard_days": 5, "business_id": "9", "conditions": "c", "fee": "0", "currency": "IDR"},
+    "contract": {**RECORD["fields"], **_SPAN, "method": "m", "category": "c", "procurement_code": "1", "ceiling": "1.5", "owner_estimate": "2",
+                 "award_number": "3", "pricing": "p", "funding": ["APBD"], "registered_bidders": 0, "priced_bids": 1,
+                 "appointment_reason": "r", "place": "p", "sequence": 1000, "reason": "r"},
+    "award": {"supplier": {"unknown": "u"}, "value": "1", "currency": "IDR", "procurement_code": "1", "plan_codes": ["1", "2"]},
+    "order": {"starts_on": "2026-01-01", "duration_days": 36500, "ends_on": "2026-01-02"},
+    "handover": {"stage": "final", "percent": 100, "accepted_value": "1", "currency": "IDR", "delay_days": 0, "penalty": "0.10"},
+    "minutes": {"parties": ["a", "b"], "subject": "s", **_SPAN}, "agreement": {"parties": ["a"], "subject": "s", **_SPAN},
+    "notice": {"subject": "s", "agenda_number": "1", "draft_sha256": "0a" * 32},
+    "void": {"series": "sk", "serials": [0, 1, 10**14], "reason": "unused", "law": "l"}, "other": {"subject": "s"},
+}  # fmt: skip
+EDGES: list[Any] = [
+    "2024-02-29", "2026-02-29", "2026-04-31", "2026-12-31", "2026-13-01", "x" * 40, "x" * 41, "x" * 64, "x" * 65, "x" * 200, "x" * 201,
+    "x" * 300, "x" * 301, "x" * 4000, "x" * 4001, "x ", "a  b", "-", ".", "a/b/c", "100000000000000001", "0.5", "0.123", "999999999999999999",
+    1, 9, 10, 99, 100, 101, 999, 1000, 1001, 1899, 1900, 2199, 2200, 36500, 36501, 2**40, 2**40 + 1, 2**53 - 1, False, "\"", "\\", "a\"b",
+    ["x"] * 64, ["x"] * 65, [1], ["x", " "], {"name": "a", "unknown": "b"}, {"withheld": "x"}, "1234567890123456x", "12345678901234567",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FULL)
+def test_records_of_every_kind_are_read_alike_both_ways(kind: str) -> None:
+    """Each field left out, and with odd values and those at the edge of its shape; what the usual spelling takes is sound."""
+    assert FULL.keys() == FIELDS.keys()
+    whole = {**RECORD, "kind": kind, "fields": FULL[kind], "extra": {}, "relations": [{"type": "amends", "ref": "19JVNJXPQJS"}]}
+    whole |= {"signers": ["0a" * 32], "unnumbered_reason": "x"} if kind == "void" else {}
+    whole = whole | {"ref": next(ref for ref in _refs() if ref != "19JVNJXPQJS"), "number": None if kind == "void" else "1/2"}
+    good = orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)
+    assert all(isinstance(outcome(parse_record, good), Record) for _ in range(70)), list(check_record(whole))
+    spelled = record_module._SPELLED[kind.encode("ascii")]
+    assert is_spelled(good, spelled)
+    taken = 0
+    for path in places(whole)[1:]:
+        for odd in [*ODD, *EDGES, ...]:
+            data = orjson.dumps(changed(whole, path, odd), option=orjson.OPT_SORT_KEYS)
+            assert outcome(parse_record, data) == outcome(_record_long, data), (path, odd)
+            taken += is_spelled(data, spelled)
+    assert taken > 100
+
+
+def _refs() -> list[str]:
+    chance = random.Random(1)
+    return [draw_ref(chance.getrandbits) for _ in range(3)]
 
 
 def _record_long(data: bytes) -> Any:
@@ -133,6 +188,6 @@ def test_an_entry_is_put_around_the_bytes_of_its_envelope() -> None:
     for count, kind in ((1, RECORD_TYPE), (3, RECORD_TYPE), (1, 'q"\\'), (16, "é")):
         one = envelope(count, kind)
         assert dump_envelope(one) == canonical.dump(value_of(one))
-        entry = Entry(one, "a" * 64, "0" * 64, "2026-01-02T03:04:05Z")
+        entry = Entry(one, "a" * 64, "0a" * 32, "2026-01-02T03:04:05Z")
         assert entry_around(dump_envelope(one), entry.prev, entry.roster, entry.time) == dump_entry(entry)
         assert parse_entry(dump_entry(entry)) == entry
