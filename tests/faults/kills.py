@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -202,17 +203,19 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=0)
     given = options.parse_args()
     seed = given.seed or random.SystemRandom().randrange(2**32)
-    began, done = time.monotonic(), 0
+    began, total, acts, heads = time.monotonic(), Counter[str](), 0, 0
     print(f"BENING_TEST_SEED={seed}", flush=True)
-    while done < given.count:
+    while (done := total.total()) < given.count:
         folder = Path(tempfile.mkdtemp(prefix="bening-kills-"))  # it stays where something is lost
         town = Town(folder)
         town.settle_in()
         kills = Kills(town, seed + done)
         kills.run(min(_EACH, given.count - done))
-        done += sum(kills.counts.values())
-        told = f"{kills.counts}, {kills.acts} acts, {len(kills.outside.notes)} signed heads seen"
-        print(f"{done} kills: {told}, {time.monotonic() - began:.0f} s, nothing lost", flush=True)
+        total.update(kills.counts)
+        acts, heads = acts + kills.acts, heads + len(kills.outside.notes)
+        told = ", ".join(f"{count} {name}" for name, count in total.items())
+        seconds = time.monotonic() - began
+        print(f"{total.total()} kills ({told}), {acts} acts, {heads} signed heads seen, {seconds:.0f} s, nothing lost", flush=True)
         shutil.rmtree(folder)
     return 0
 
