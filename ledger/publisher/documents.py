@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import os
 import secrets
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from ledger.durable import (
     clear_unfinished,
     disk_trouble,
     make_folder,
-    remove,
     sync_all,
     sync_files,
     sync_folder,
@@ -62,11 +60,12 @@ def stage(home: Home, documents: dict[str, Path]) -> None:
 
 
 def _stage_crowd(home: Home, documents: Sequence[tuple[str, Path]]) -> None:
-    """Copy many documents in a folder of their own, make them durable together, and rename them to where they wait."""
-    with told(home.staging), _scratch(home) as scratch:
-        for sha256, source in documents:
+    """Copy many documents under one lock, make them durable together, and rename them to where they wait."""
+    beside = f"{home.path}/staging/.{secrets.token_hex(16)}"
+    with told(beside), _locked_together(beside, len(documents)) as places:
+        for place, (sha256, source) in zip(places, documents, strict=True):
             found = hashlib.sha256()
-            handle = os.open(f"{scratch}/{sha256}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
             try:
                 for piece in _pieces(home, source):
                     found.update(piece)
@@ -76,26 +75,26 @@ def _stage_crowd(home: Home, documents: Sequence[tuple[str, Path]]) -> None:
             if found.hexdigest() != sha256:
                 raise _changed(source, sha256)
         sync_all(home.staging)
-        for sha256, _ in documents:
-            os.replace(f"{scratch}/{sha256}", _staged_at(home, sha256))
+        for place, (sha256, _) in zip(places, documents, strict=True):
+            os.replace(place, _staged_at(home, sha256))
         sync_folder(home.staging)
 
 
 @contextlib.contextmanager
-def _scratch(home: Home) -> Iterator[str]:
-    """Make a folder in ``staging/`` that this process holds a lock on in the block, and that goes with all that is left in it."""
-    scratch = f"{home.path}/staging/.{secrets.token_hex(16)}"
-    while True:
-        os.mkdir(scratch)  # noqa: PTH102 (text, as above)
-        handle = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        if os.fstat(handle).st_nlink:
-            break
-        os.close(handle)  # ``clear_uploads`` of another process was quicker than the lock
+def _locked_together(beside: str, count: int) -> Iterator[list[str]]:
+    """Return names for ``count`` files that the lock on one, ``beside``, is for; what is left of them at the end goes."""
+    places = [f"{beside}-{number}" for number in range(count)]
+    handle = _locked_file(beside)
     try:
-        yield scratch
+        yield places
+    except BaseException:
+        for place in places:
+            with contextlib.suppress(OSError):
+                os.unlink(place)  # noqa: PTH108 (text, as above)
+        raise
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.unlink(beside)  # noqa: PTH108
         os.close(handle)
 
 
@@ -239,22 +238,27 @@ def sweep(home: Home, *, keep: set[str], older_than: float) -> int:
 def clear_uploads(home: Home) -> int:
     """Remove uploads of processes that have died, and return how many; whoever lives holds a lock on its own."""
     count = 0
-    for one in _in_staging(home):
+    for one in sorted(_in_staging(home), key=lambda one: one.name, reverse=True):  # a lock goes after what it is for
         if one.name.startswith("."):
-            with contextlib.suppress(OSError), _held(one.path):  # it has ended, lives, or is another user's
-                remove(Path(one.path))
+            lock = f"{home.path}/staging/{one.name.partition('-')[0]}"
+            with contextlib.suppress(OSError), _held(lock):  # it has ended, lives, or is another user's
+                os.unlink(one.path)  # noqa: PTH108 (text, as above)
                 count += 1
     return count
 
 
 @contextlib.contextmanager
 def _held(path: str) -> Iterator[None]:
-    """Hold the lock on a file or folder that nobody else holds.
+    """Hold the lock on a file that nobody else holds; where it is not there, nobody does.
 
     Raises:
         OSError: somebody does, or it cannot be opened.
     """
-    handle = os.open(path, os.O_RDONLY)
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        yield
+        return
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -15,15 +15,18 @@ from pathlib import Path
 
 from ledger.durable import check_free_space
 from ledger.errors import LedgerError, Reason, StoreError
+from ledger.index.examined import Clear, Examined
+from ledger.publisher.admission import WORTH_WORKERS, examine_all
+from ledger.publisher.ahead import Ahead
 from ledger.publisher.clock import Clock
 from ledger.publisher.documents import stage
 from ledger.publisher.home import Home
 from ledger.publisher.inbox import Inbox
-from ledger.publisher.sequencer import BATCH, Sequencer
+from ledger.publisher.sequencer import BATCH, Sequencer, no_collecting
 from ledger.publisher.signing import KeyOpener, open_log_keys
 from ledger.publisher.store import Store
 from ledger.publisher.tiles import make_proofs
-from ledger.records.envelope import Envelope
+from ledger.records.envelope import Envelope, dump_envelope
 from ledger.records.record import RECORD_TYPE, parse_record
 
 __all__ = ["Outcome", "Submission", "hand_over", "sequence_once"]
@@ -75,11 +78,12 @@ def hand_over(
         StoreError: this machine cannot go on. What is in the inbox stays there and is taken up at the next start.
     """
     check_free_space(home.path)
-    stage(home, {sha256: path for act in acts for sha256, path in act.documents.items()})
-    before = _places(home, acts)
     envelopes = [act.envelope for act in acts]
-    with home.lock() as ours:
-        reasons = _take(home, envelopes, keys, clock, bulk=bulk) if ours else None
+    with no_collecting(len(acts)), _examined(home, envelopes) as ahead:
+        stage(home, {sha256: path for act in acts for sha256, path in act.documents.items()})
+        before = _places(home, envelopes)
+        with home.lock() as ours:
+            reasons = _take(home, envelopes, ahead, keys, clock, bulk=bulk) if ours else None
     if reasons is None:
         reasons = _wait(home, envelopes, keys, clock, patience)
     return _outcomes(home, acts, reasons, before, proofs=not bulk)
@@ -92,6 +96,19 @@ def sequence_once(home: Home, keys: KeyOpener, clock: Clock | None = None) -> bo
             with _started(home, keys, clock) as sequencer:
                 _catch_up(sequencer)
         return ours
+
+
+@contextlib.contextmanager
+def _examined(home: Home, envelopes: Sequence[Envelope]) -> Iterator[Ahead[Examined | Clear] | None]:
+    """Have many envelopes examined on other cores while the block begins; None where few are, or another is the sequencer."""
+    if len(envelopes) < WORTH_WORKERS or home.is_sequenced():
+        yield None
+        return
+    with Store(home, read_only=True) as store:
+        roster = store.roster()
+    some = envelopes[:BATCH]
+    with contextlib.closing(Ahead(examine_all(map(dump_envelope, some), len(some), roster))) as ahead:
+        yield ahead
 
 
 @contextlib.contextmanager
@@ -112,12 +129,18 @@ def _catch_up(sequencer: Sequencer) -> None:
 
 
 def _take(
-    home: Home, envelopes: Sequence[Envelope], keys: KeyOpener, clock: Clock | None, *, bulk: bool
+    home: Home,
+    envelopes: Sequence[Envelope],
+    ahead: Ahead[Examined | Clear] | None,
+    keys: KeyOpener,
+    clock: Clock | None,
+    *,
+    bulk: bool,
 ) -> list[Sequence[Reason]]:
     """Be the sequencer for ``envelopes``; what cannot be published now waits in the inbox."""
     try:
         with _started(home, keys, clock) as sequencer:
-            reasons = sequencer.take(envelopes)
+            reasons = sequencer.take(envelopes, ahead)
             if not bulk:
                 _catch_up(sequencer)
             return reasons
@@ -151,27 +174,39 @@ def _waiting(error: LedgerError, envelopes: Sequence[Envelope]) -> LedgerError:
     return error
 
 
-def _places(home: Home, acts: Sequence[Submission]) -> dict[str, int]:
-    """Return where those of ``acts`` stand that are in the ledger already, by id."""
+def _places(home: Home, envelopes: Sequence[Envelope]) -> tuple[int, dict[str, int]]:
+    """Return the size of the ledger, and where those of ``envelopes`` stand in it that are there already, by id."""
     with Store(home, read_only=True) as store:
-        return store.places_of([act.envelope.id for act in acts])
+        head = store.head()
+        return head.size if head else 0, store.places_of([one.id for one in envelopes])
 
 
 def _outcomes(
-    home: Home, acts: Sequence[Submission], refusals: Sequence[Sequence[Reason]], before: Mapping[str, int], *, proofs: bool
+    home: Home,
+    acts: Sequence[Submission],
+    refusals: Sequence[Sequence[Reason]],
+    before: tuple[int, Mapping[str, int]],
+    *,
+    proofs: bool,
 ) -> list[Outcome]:
+    """Return what became of each; ``before`` is as ``_places`` told it when nothing had been submitted."""
+    old_size, known = before
     with Store(home, read_only=True) as store:
-        places = store.places_of([act.envelope.id for act in acts])
+        new = store.connection.execute(
+            "SELECT e.id, e.idx, a.ref FROM entries e LEFT JOIN acts a ON a.idx = e.idx WHERE e.idx >= ?", (old_size,)
+        ).fetchall()
+        places = {**known, **{entry_id: index for entry_id, index, _ in new}}
         size = store.published_size()
-        done = sorted({index for index in places.values() if index < size}) if proofs else []
+        done = sorted({places[act.envelope.id] for act in acts if act.envelope.id in places}) if proofs else []
+        done = [index for index in done if index < size]
         made = dict(zip(done, make_proofs(store, done, size), strict=True)) if done else {}
     found: list[Outcome] = []
-    seen = set(before)
+    seen, refs = set(known), {entry_id: ref for entry_id, _, ref in new}
     for act, reasons in zip(acts, refusals, strict=True):
         act_id = act.envelope.id
         index = None if reasons else places[act_id]
         proof = None if index is None else made.get(index)
-        ref = _ref_of(act.envelope, admitted=not reasons)
+        ref = refs[act_id] if act_id in refs and not reasons else _ref_of(act.envelope, admitted=not reasons)
         found.append(Outcome(act_id, ref, index, act_id in seen, tuple(reasons), proof))
         if index is not None:
             seen.add(act_id)

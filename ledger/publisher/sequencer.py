@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -14,6 +14,7 @@ from ledger.errors import LedgerError, Reason
 from ledger.index.examined import Clear, Examined
 from ledger.keyfile import LogKeys
 from ledger.publisher.admission import commit, examine_all, tip_of
+from ledger.publisher.ahead import Ahead
 from ledger.publisher.catalogue import keep_catalogue
 from ledger.publisher.clock import Clock, check_clock
 from ledger.publisher.documents import sweep
@@ -26,7 +27,7 @@ from ledger.records.envelope import Envelope, dump_envelope, load_envelope
 from ledger.records.record import parse_record
 from ledger.sqlite import transaction
 
-__all__ = ["BATCH", "Sequencer", "run"]
+__all__ = ["BATCH", "Sequencer", "no_collecting", "run"]
 
 BATCH = 20_000
 TOGETHER = 2_000
@@ -71,21 +72,24 @@ class Sequencer:
         """Judge, commit and publish up to ``limit`` waiting submissions; return how many were settled."""
         pending = self.inbox.pending(limit)
         if pending:
-            reasons = self._publish((one.envelope for one in pending), len(pending))
+            examined = examine_all((one.envelope for one in pending), len(pending), self.tip.roster)
+            reasons = self._publish(examined, len(pending))
             self.inbox.settle([(one.n, found) for one, found in zip(pending, reasons, strict=True)])
             self._feed_in_turn()
         return len(pending)
 
-    def take(self, envelopes: Sequence[Envelope]) -> list[Sequence[Reason]]:
+    def take(self, envelopes: Sequence[Envelope], ahead: Ahead[Examined | Clear] | None = None) -> list[Sequence[Reason]]:
         """Judge, commit and publish what whoever holds the lock brings along; return the reasons against each.
 
-        Nothing of it lies in the inbox before, but what was refused is kept there, as of every submission. The catalogue is
-        fed by ``catch_up``, as long as ``behind`` says so.
+        ``ahead`` is what was found meanwhile of the first ``BATCH`` of them, each by itself. Nothing lies in the inbox before,
+        but what was refused is kept there, as of every submission. The catalogue is fed by ``catch_up``, as long as ``behind``
+        says so.
         """
         found: list[Sequence[Reason]] = []
         for start in range(0, len(envelopes), BATCH):
             some = envelopes[start : start + BATCH]
-            reasons = self._publish(map(dump_envelope, some), len(some))
+            examined = examine_all(map(dump_envelope, some), len(some), self.tip.roster)
+            reasons = self._publish(examined if ahead is None or start else ahead, len(some))
             refused = [(one, against) for one, against in zip(some, reasons, strict=True) if against]
             if refused:
                 self.inbox.refuse(refused)
@@ -93,13 +97,14 @@ class Sequencer:
             found += reasons
         return found
 
-    def _publish(self, envelopes: Iterable[bytes], count: int) -> list[Sequence[Reason]]:
-        """Commit ``count`` envelopes, some thousand in a transaction, bring them out; return the reasons against each."""
+    def _publish(self, examined: Generator[Examined | Clear] | Ahead[Examined | Clear], count: int) -> list[Sequence[Reason]]:
+        """Commit ``count`` submissions, some thousand in a transaction, bring them out; return the reasons against each."""
         found: list[Sequence[Reason]] = []
-        with _no_collecting(count), contextlib.closing(examine_all(envelopes, count, self.tip.roster)) as examined:
+        with no_collecting(count), contextlib.closing(examined):
+            some = iter(examined)
             while len(found) < count:
                 check_free_space(self.home.path)
-                found += self._commit(islice(examined, min(TOGETHER, count - len(found))))
+                found += self._commit(islice(some, min(TOGETHER, count - len(found))))
         if not all(found):
             flush(self.home, self.keys, self.clock.now())
         return found
@@ -138,7 +143,7 @@ class Sequencer:
 
 
 @contextlib.contextmanager
-def _no_collecting(count: int) -> Iterator[None]:
+def no_collecting(count: int) -> Iterator[None]:
     """Keep Python from looking for circles among what many submissions are made of: there are none."""
     if count < MANY or not gc.isenabled():
         yield
