@@ -225,9 +225,9 @@ def _write_crowd(files: Iterable[tuple[str, bytes]], within: Path | None) -> Non
         for path, data in files:
             folders.beside(path)
             if not scratch:
-                scratch = f"{within or folders.made[0]}/.{secrets.token_hex(8)}{_SUFFIX}"
+                scratch = f"{folders.made[0]}/.{secrets.token_hex(8)}{_SUFFIX}"
                 os.mkdir(scratch)  # noqa: PTH102 (text: many)
-            places.append((f"{scratch}/{len(places)}", path))
+            places.append((f"{scratch}/.{len(places)}{_SUFFIX}", path))
             _write_one(places[-1][0], data, synced=False)
         sync_all(folders.made[0])
         with ThreadPoolExecutor(_THREADS) as threads:
