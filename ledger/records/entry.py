@@ -20,7 +20,6 @@ from ledger.errors import FormatError, NewerFormatError
 from ledger.records import canonical
 from ledger.records.envelope import MAX_ENVELOPE, Envelope, Signature, envelope_of, value_of
 from ledger.records.shapes import digest, timestamp
-from ledger.tlog.encoding import parse_base64
 
 __all__ = [
     "MAX_ENTRY",
@@ -39,7 +38,8 @@ __all__ = [
 MAX_ENTRY = 49_000
 NO_ROSTER = "0" * 64
 _HEAD = b'{"envelope":{"payload":"'
-_BEHIND = re.compile(  # what follows the payload in nearly every entry: canonical JSON has no other spelling of these values
+_BEHIND = re.compile(  # the end of the payload and what follows: nearly every entry is spelled so, and nothing else says the same
+    rb'(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)'  # no spare bits in its last group
     rb'","payloadType":"([A-Za-z0-9/.+-]{1,200})",'
     rb'"signatures":\[\{"keyid":"([0-9a-f]{64})","sig":"([A-Za-z0-9+/]{85}[AQgw]==)"\}\]\},'
     rb'"prev":"([0-9a-f]{64})","roster":"([0-9a-f]{64})","time":"([0-9TZ:-]{20})","v":1\}'
@@ -109,14 +109,18 @@ def usual_parts(data: bytes) -> tuple[str, bytes, str, bytes, str, str, str] | N
     if len(data) > MAX_ENVELOPE or not data.startswith(_HEAD):
         return None
     end = data.find(b'"', len(_HEAD))
-    found = _BEHIND.fullmatch(data, end) if end > 0 else None
-    if found is None:
+    found = _BEHIND.fullmatch(data, end - 4) if end >= len(_HEAD) + 4 else None
+    if found is None or (end - len(_HEAD)) % 4:
         return None
     *words, sig = found.group(1, 2, 4, 5, 6, 3)
     kind, keyid, prev, roster, time = b" ".join(words).decode("ascii").split(" ")
     if not timestamp.fits(time):
         return None
-    return kind, parse_base64(data[len(_HEAD) : end]), keyid, binascii.a2b_base64(sig), prev, roster, time
+    try:
+        payload = binascii.a2b_base64(data[len(_HEAD) : end], strict_mode=True)
+    except binascii.Error:
+        return None
+    return kind, payload, keyid, binascii.a2b_base64(sig), prev, roster, time
 
 
 def first_prev(origin: str) -> str:

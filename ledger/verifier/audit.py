@@ -52,7 +52,7 @@ from ledger.verifier.verdict import Check, check_of
 __all__ = ["AuditReport", "AuditVerdict", "audit", "render"]
 
 Progress = Callable[[str, int, int], None]
-_GATHERED, _SECONDS = 200, 10.0  # bundles, or seconds, in one transaction
+_GATHERED, _SECONDS = 48, 10.0  # bundles, or seconds, in one transaction
 _PLAN = ("checkpoint", "history", "inclusion", "chain", "founding", "signature", "authority")
 
 

@@ -64,13 +64,58 @@ class Run(NamedTuple):
     looked: list[tuple[int, str, Any]]
     parts: Plain
 
-    def add(self, one: Run) -> None:
-        """Take in what follows, but for its ``until``."""
-        self.names.extend(one.names)
-        self.acts.extend(one.acts)
-        self.documents.extend(one.documents)
-        self.keys.extend(one.keys)
-        self.looked.extend(one.looked)
+
+class _Clear(NamedTuple):
+    """One clear entry: its record with the index's keys, its place in the chain, and, with relations, its parts."""
+
+    record: Record
+    keys: list[int]
+    prev: str
+    roster: str
+    time: str
+    parts: Plain
+
+
+class _Growing:
+    """A run to which entries are added while they follow."""
+
+    def __init__(self, first: _Clear) -> None:
+        self.first, self.until, self.seen = first, first.time, set[int]()
+        self.names: list[int] = []
+        self.acts: list[tuple[Any, ...]] = []
+        self.documents: list[tuple[int, str, int]] = []
+        self.keys: list[int] = []
+        self.looked: list[tuple[int, str, Any]] = []
+
+    def is_followed_by(self, one: _Clear, before: bytes) -> bool:
+        """Tell whether ``one`` continues this run, whose last leaf is ``before``."""
+        first = self.first
+        return (
+            one.prev == before.hex() and one.roster == first.roster and one.time >= self.until
+            and one.parts is None and first.parts is None and self.seen.isdisjoint(one.keys[NAMES])
+        )  # fmt: skip
+
+    def add(self, index: int, one: _Clear) -> None:
+        """Add an entry."""
+        record, keys, _, _, time, _ = one
+        data, names = record.data, keys[NAMES]
+        self.until = time
+        self.seen.update(names)
+        self.names += names
+        self.acts.append((index, time, *act_row(record)))
+        self.documents += [(index, paper["sha256"], paper["size"]) for paper in data["documents"] if "sha256" in paper]
+        self.keys += packed(keys, index)
+        found = look_at(data)
+        if found[0] or found[1]:
+            self.looked.append((index, data["ref"], found))
+
+    def plain(self) -> Plain:
+        """Return the run as a parent reads it."""
+        first = self.first
+        named = first.record.data["relations"] if first.parts is not None else ()
+        relations = [(self.acts[0][0], one["type"], one["ref"]) for one in named if "ref" in one]
+        place = CLEAR, first.prev, first.roster, first.time, self.until
+        return tuple(Run(*place, self.names, self.acts, self.documents, relations, self.keys, self.looked, first.parts))
 
 
 def examine(context: Plain, task: Plain) -> Plain:
@@ -142,26 +187,26 @@ class Clearing:
     def examine_all(self, start: int, leaves: Sequence[bytes], entries: Sequence[bytes]) -> list[Plain]:
         """Return what is found in the entries from ``start`` on: runs, parts and bytes."""
         found: list[Plain] = []
-        run, names, until, before = None, set[int](), "", b""
+        run: _Growing | None = None
+        before = b""
         for index, (leaf, data) in enumerate(zip(leaves, entries, strict=True), start):
             one = self.examine(index, data)
-            if run is not None and isinstance(one, Run) and _follows(run, one, names, until, before):
-                run.add(one)
-            else:
+            if not isinstance(one, _Clear):
                 found.append(one)
-                run = one if isinstance(one, Run) and one.parts is None and not one.relations else None
-                names = set()
-            if run is not None:
-                names.update(one.names)
-                until = one.until
+                run = None
+            else:
+                if run is None or not run.is_followed_by(one, before):
+                    run = _Growing(one)
+                    found.append(run)
+                run.add(index, one)
             before = leaf
-        return [tuple(one._replace(until=one.acts[-1][1])) if isinstance(one, Run) else one for one in found]
+        return [one.plain() if isinstance(one, _Growing) else one for one in found]
 
     def examine(self, index: int, data: bytes) -> Plain:
-        """Return an entry as a run where it is clear, in parts where that is left to the parent, else as its bytes."""
+        """Return an entry as ``_Clear`` where it is so, in parts where that is left to the parent, else as its bytes."""
         usual = usual_parts(data)
-        if usual is not None and (run := self._usual(index, *usual)):
-            return run
+        if usual is not None and (clear := self._usual(*usual)):
+            return clear
         try:
             entry = parse_entry(data)
         except LedgerError:
@@ -174,12 +219,12 @@ class Clearing:
         parts = self._parts(entry, record, roster, keys) if record.data["relations"] else None
         if not self._is_clear(index, entry, record, roster, parts):
             return parts or data
-        return _run(index, record, keys, entry.prev, entry.roster, entry.time, parts)
+        return _Clear(record, keys, entry.prev, entry.roster, entry.time, parts)
 
     def _usual(
-        self, index: int, kind: str, payload: bytes, keyid: str, sig: bytes, prev: str, roster_hash: str, time: str
-    ) -> Run | None:
-        """Return the run of an entry that is alike another that was allowed; None: that has to be found out."""
+        self, kind: str, payload: bytes, keyid: str, sig: bytes, prev: str, roster_hash: str, time: str
+    ) -> _Clear | None:
+        """Return an entry that is alike another that was allowed, if its signature holds; None: that has to be found out."""
         roster = self.rosters.get(roster_hash)
         record = None if roster is None or kind != RECORD_TYPE else sound(payload)
         if record is None or roster is None or _alike([keyid], time, record, roster) not in self._allowed:
@@ -188,7 +233,7 @@ class Clearing:
             roster.enrolments[keyid].key.check(pae(kind, payload), sig)
         except SignatureError:
             return None
-        return _run(index, record, keys_of(record), prev, roster_hash, time, None)
+        return _Clear(record, keys_of(record), prev, roster_hash, time, None)
 
     def _parts(self, entry: Entry, record: Record, roster: Roster, keys: Sequence[int]) -> Plain:
         envelope = entry.envelope
@@ -221,20 +266,3 @@ def _alike(signed_by: Sequence[str], time: str, record: Record, roster: Roster) 
     kind = alike(signed_by, record.data)
     return None if kind is None else (roster.hash, local_date(time, roster.utc_offset), *kind)
 
-
-def _run(index: int, record: Record, keys: list[int], prev: str, roster: str, time: str, parts: Plain) -> Run:
-    """Return the run of one entry."""
-    data = record.data
-    documents = [(index, one["sha256"], one["size"]) for one in data["documents"] if "sha256" in one]
-    relations = [(index, one["type"], one["ref"]) for one in data["relations"] if "ref" in one] if data["relations"] else []
-    found = look_at(data)
-    looked = [(index, data["ref"], found)] if found[0] or found[1] else []
-    acts = [(index, time, *act_row(record))]
-    return Run(CLEAR, prev, roster, time, time, keys[NAMES], acts, documents, relations, packed(keys, index), looked, parts)
-
-
-def _follows(run: Run, one: Run, names: set[int], until: str, before: bytes) -> bool:
-    """Tell whether ``one`` continues a run of these ``names`` that ends at the time ``until`` with the leaf ``before``."""
-    if one.prev != before.hex() or one.roster != run.roster or one.since < until:
-        return False
-    return one.parts is None and not one.relations and names.isdisjoint(one.names)
