@@ -80,15 +80,17 @@ class Frontier:
 
     def extend(self, leaf_hashes: Iterable[bytes]) -> Frontier:
         """Return the frontier after more leaves; about one hash a leaf."""
-        size, stack = self.size, list(self.hashes)
-        sha256 = hashlib.sha256
-        for leaf in leaf_hashes:
-            merges = size
+        leaves, at, size, stack = list(leaf_hashes), 0, self.size, list(self.hashes)
+        while at < len(leaves):
+            width = 1 << (len(leaves) - at).bit_length() - 1
+            if size:
+                width = min(width, size & -size)  # the largest perfect subtree that may begin here
+            node, merges = _perfect(leaves[at : at + width]), size // width
             while merges & 1:
-                leaf = sha256(b"\x01" + stack.pop() + leaf).digest()
+                node = node_hash(stack.pop(), node)
                 merges >>= 1
-            stack.append(leaf)
-            size += 1
+            stack.append(node)
+            at, size = at + width, size + width
         return Frontier(size, tuple(stack))
 
     def root(self) -> bytes:
@@ -109,6 +111,14 @@ class Frontier:
         if size < 0 or len(data) != HASH_SIZE * size.bit_count():
             raise FormatError(f"not a frontier of size {size}", code="bad-frontier")
         return cls(size, tuple(data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE)))
+
+
+def _perfect(level: Sequence[bytes]) -> bytes:
+    """Return the root over the leaf hashes of a perfect tree, level by level: nearly all of a tree's hashes are made here."""
+    sha256 = hashlib.sha256
+    while len(level) > 1:
+        level = [sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=True)]
+    return level[0]
 
 
 def subtrees(start: int, end: int) -> list[Node]:

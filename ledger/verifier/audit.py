@@ -39,7 +39,7 @@ from ledger.verifier.auditfiles import (
     check_roster_file,
 )
 from ledger.verifier.auditlookups import LookUps
-from ledger.verifier.auditread import Bundle, bundles
+from ledger.verifier.auditread import Bundle, Children, bundles
 from ledger.verifier.auditreport import AuditReport, AuditVerdict, render
 from ledger.verifier.auditstate import AuditState, open_state
 from ledger.verifier.auditwhole import Certainty, forget_files
@@ -83,7 +83,8 @@ def audit(
         if again:
             run.certainty.require()
             forget_files(state)
-        run.execute()
+        with contextlib.closing(run.children):
+            run.execute()
         return run.report()
 
 
@@ -106,6 +107,7 @@ class _Run:
         self.source, self.policy, self.state = source, policy, state
         self.with_documents, self.progress, self.kept, self.now = documents, progress, kept, now
         self.began_at, self.certainty = state.head.size, Certainty(state)
+        self.children = Children(source, state.head.founding)
         self.checks: list[Check] = []
         self.reasons: tuple[Reason, ...] = ()
         self.disputed: tuple[str, ...] = ()
@@ -117,7 +119,7 @@ class _Run:
         view = self._open()
         if view is None or not self._accept_history(view):
             return
-        look_ups = LookUps(self.state, self.source, self._count_run())
+        look_ups = LookUps(self.state, self.source, self._count_run(), self.children)
         if not self._read_entries(view, look_ups):
             return
         self.checks += [check_log_key(view, self.state), check_roster_file(view, self.state)]
@@ -208,7 +210,7 @@ class _Run:
         """Steps 3 to 6: every new entry; stops at the first that is false, and keeps what is before it."""
         replay = EntryReplay(self.state, view.checkpoint.origin, view.entry, self.certainty)
         try:
-            with contextlib.closing(bundles(view, self.state.head.size)) as found:
+            with contextlib.closing(bundles(view, self.state.head.size, self.children)) as found:
                 fault = self._replay(view, replay, found, look_ups)
         except LedgerError as error:
             if isinstance(error, StoreError):

@@ -28,11 +28,12 @@ from ledger.records.replay import Act, NumberKey, act_of, judge
 from ledger.records.roster import Roster, apply_roster, judge_roster
 from ledger.tlog.merkle import HASH_SIZE
 from ledger.tlog.tiles import TILE_WIDTH
+from ledger.verifier.auditbuckets import measure
 from ledger.verifier.client import Source, open_source, read_roster
 from ledger.verifier.findings_acts import look_at
 from ledger.verifier.reader import read_bundle
 
-__all__ = ["CLEAR", "NAMES", "PARTS", "SELDOM", "Clearing", "Run", "examine"]
+__all__ = ["CLEAR", "NAMES", "PARTS", "SELDOM", "Clearing", "Run", "answer", "examine"]
 
 CLEAR = "clear"
 PARTS = "parts"
@@ -118,10 +119,19 @@ class _Growing:
         return tuple(Run(*place, self.names, self.acts, self.documents, relations, self.keys, self.looked, first.parts))
 
 
-def examine(context: Plain, task: Plain) -> Plain:
+def answer(context: Plain, task: Plain) -> Plain:
+    """Return what is found in a bundle (start, size of the tree, leaf hashes), or in look-up files (``measure``)."""
+    kind, *about = task
+    if kind == "bundle":
+        return examine(context, about)
+    found = [measure(_source(context[0]), *one) for one in about[0]]
+    return [None if one is None else tuple(one) for one in found]
+
+
+def examine(context: Plain, about: Plain) -> Plain:
     """Return what is found in one bundle, in its order; None where the parent has to read it itself."""
     gc.set_threshold(*SELDOM)
-    start, size, hashes = task
+    start, size, hashes = about
     leaves = [hashes[at : at + HASH_SIZE] for at in range(0, len(hashes), HASH_SIZE)]
     where, founding = context
     try:

@@ -16,14 +16,17 @@ from typing import Any
 
 from ledger.errors import FetchError
 from ledger.records.numbers import folded_hash
+from ledger.verifier.auditbuckets import Measure, fetch_bucket, measure
+from ledger.verifier.auditread import Children
 from ledger.verifier.auditstate import AuditState
-from ledger.verifier.client import MAX_BUCKET, Source
+from ledger.verifier.client import Source
 
 __all__ = ["SLICE", "LookUps"]
 
 SLICE = 512
 _TOGETHER = 10_000  # acts
-_KEPT = 1024
+_KEPT = 10_000
+_ASKED = 256  # files in one task of a child
 
 _NONE = hashlib.sha256().digest()
 
@@ -39,8 +42,8 @@ class _Lines:
 class LookUps:
     """One run over the look-up files: ``lacking`` holds, for each file that lacks lines, the acts that it lacks."""
 
-    def __init__(self, state: AuditState, source: Source, run: int) -> None:
-        self.state, self.source, self.run = state, source, run
+    def __init__(self, state: AuditState, source: Source, run: int, children: Children) -> None:
+        self.state, self.source, self.run, self.children = state, source, run, children
         self.lacking: dict[str, list[int]] = {}
         self.read = 0
         self._new: dict[str, _Lines] = {}
@@ -91,8 +94,8 @@ class LookUps:
     def _read_rows(self, rows: list[Any]) -> None:
         name = ""
         try:
-            for name, length, digest in rows:
-                self._read_one(name, length, digest)
+            for (name, length, digest), found in zip(rows, self._measured(rows), strict=True):
+                self._read_one(name, length, digest, found)
                 if len(self._results) >= _KEPT:
                     self._keep()
         except FetchError:
@@ -101,19 +104,29 @@ class LookUps:
         finally:
             self._keep()
 
-    def _read_one(self, name: str, length: int, digest: bytes) -> None:
-        try:
-            data = self.source.fetch(f"lookup/{name}", limit=MAX_BUCKET)
-        except FetchError as error:
-            if error.code != "fetch-missing":
-                raise
-            data = b""
-        self.read += 1
-        new = self._new.get(name, _Lines())
-        end = length + new.length
-        if name not in self._unsure and _begins_so(data, length, digest) and _is(data[length:end], new.hash.digest()):
-            self._note(name, end, hashlib.sha256(data[:end]).digest(), stale=False)
+    def _measured(self, rows: list[Any]) -> Iterator[Measure | None]:
+        """Yield the measure of each file, by the children where there are many."""
+        asked = [(name, length, length + self._lines(name).length) for name, length, _ in rows]
+        if not self.children.are_worth(len(rows)):
+            yield from (measure(self.source, *one) for one in asked)
             return
+        tasks = (("look-ups", asked[at : at + _ASKED]) for at in range(0, len(asked), _ASKED))
+        for some in self.children.map(tasks):
+            yield from (None if one is None else Measure(*one) for one in some)
+
+    def _lines(self, name: str) -> _Lines:
+        return self._new.get(name) or _Lines()
+
+    def _read_one(self, name: str, length: int, digest: bytes, found: Measure | None) -> None:
+        new = self._lines(name)
+        end = length + new.length
+        is_sure = found is not None and name not in self._unsure
+        if is_sure and found is not None and (found.before, found.new) == (digest, new.hash.digest()) and found.size >= end:
+            self.read += 1
+            self._note(name, end, found.both, stale=False)
+            return
+        data = fetch_bucket(self.source, name)
+        self.read += 1
         lacking = self._lacking(name, data)
         if lacking:
             self.lacking[name] = lacking
@@ -134,14 +147,6 @@ class LookUps:
             query = "UPDATE buckets SET length = ?, digest = ?, stale = ?, seen = ? WHERE name = ?"
             self.state.connection.executemany(query, self._results)
         self._results = []
-
-
-def _begins_so(data: bytes, length: int, digest: bytes) -> bool:
-    return len(data) >= length and _is(data[:length], digest)
-
-
-def _is(data: bytes, digest: bytes) -> bool:
-    return hashlib.sha256(data).digest() == digest
 
 
 def _lines(state: AuditState, start: int) -> Iterator[dict[str, list[str]]]:

@@ -6,7 +6,7 @@ read here from the bytes.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +20,11 @@ from ledger.records.envelope import Envelope, Signature
 from ledger.records.record import RECORD_TYPE, Record
 from ledger.tlog.tiles import TILE_WIDTH
 from ledger.verifier.auditclear import CLEAR, Run
-from ledger.verifier.client import FolderSource, UrlSource
+from ledger.verifier.client import FolderSource, Source, UrlSource
 from ledger.verifier.reader import View
 from ledger.workers import Workers, cores
 
-__all__ = ["PARALLEL_FROM", "Bundle", "ReadEntry", "bundles", "count_of", "parsed", "restored"]
+__all__ = ["PARALLEL_FROM", "Bundle", "Children", "ReadEntry", "bundles", "count_of", "parsed", "restored"]
 
 PARALLEL_FROM = 2048  # entries, from which on children are worth their start
 MOST_CHILDREN = 4  # what one parent can keep busy
@@ -61,7 +61,32 @@ class ReadEntry:
     keys: Sequence[int]
 
 
-def bundles(view: View, start: int) -> Generator[Bundle]:
+class Children:
+    """The child processes of one audit: started when there is much to read, and ended with it."""
+
+    def __init__(self, source: Source, founding: str) -> None:
+        self.source, self.founding = source, founding
+        self._workers: Workers | None = None
+
+    def are_worth(self, count: int) -> bool:
+        """Tell whether ``count`` entries, or look-up files, are worth their start; they can read a plain folder or URL only."""
+        is_plain = type(self.source) in (FolderSource, UrlSource)
+        return is_plain and (count >= PARALLEL_FROM or self._workers is not None)
+
+    def map(self, tasks: Iterable[Plain]) -> Iterator[Plain]:
+        """Yield what ``auditclear`` answers to each task, in their order."""
+        if self._workers is None:
+            context, count = (self.source.location, self.founding), min(cores(), MOST_CHILDREN)
+            self._workers = Workers("ledger.verifier.auditclear:answer", context, count)
+        return self._workers.map(tasks)
+
+    def close(self) -> None:
+        """End them."""
+        if self._workers is not None:
+            self._workers.close()
+
+
+def bundles(view: View, start: int, children: Children) -> Generator[Bundle]:
     """Yield the bundles from entry ``start`` on, the first cut to what follows it.
 
     Raises:
@@ -69,11 +94,10 @@ def bundles(view: View, start: int) -> Generator[Bundle]:
         FetchError: it could not be read.
         StoreError: a child ended.
     """
-    if view.size - start < PARALLEL_FROM or type(view.source) not in (FolderSource, UrlSource):
-        for at in _starts(start, view.size):
-            yield _read_here(view, at)
-        return
-    yield from _read_by_children(view, start)
+    if children.are_worth(view.size - start):
+        yield from _read_by_children(view, start, children)
+    else:
+        yield from (_read_here(view, at) for at in _starts(start, view.size))
 
 
 def _starts(start: int, size: int) -> Iterator[int]:
@@ -88,23 +112,21 @@ def _read_here(view: View, start: int) -> Bundle:
     return Bundle(start, view.leaves(start // TILE_WIDTH)[start % TILE_WIDTH :], entries)
 
 
-def _read_by_children(view: View, start: int) -> Iterator[Bundle]:
+def _read_by_children(view: View, start: int, children: Children) -> Iterator[Bundle]:
     """What is wrong with a tile is raised in its turn, after the bundles before it."""
     stopped: list[LedgerError] = []
 
     def tasks() -> Iterator[Plain]:
         for at in _starts(start, view.size):
             try:
-                yield at, view.size, view.tiles.tile(0, at // TILE_WIDTH)
+                yield "bundle", at, view.size, view.tiles.tile(0, at // TILE_WIDTH)
             except LedgerError as error:
                 stopped.append(error)
                 return
 
-    context, count = (view.source.location, view.founding), min(cores(), MOST_CHILDREN)
-    with Workers("ledger.verifier.auditclear:examine", context, count) as workers:
-        for at, found in zip(_starts(start, view.size), workers.map(tasks()), strict=False):
-            leaves = view.leaves(at // TILE_WIDTH)[at % TILE_WIDTH :]
-            yield _read_here(view, at) if found is None else Bundle(at, leaves, _counted(found, len(leaves)))
+    for at, found in zip(_starts(start, view.size), children.map(tasks()), strict=False):
+        leaves = view.leaves(at // TILE_WIDTH)[at % TILE_WIDTH :]
+        yield _read_here(view, at) if found is None else Bundle(at, leaves, _counted(found, len(leaves)))
     if stopped:
         raise stopped[0]
 

@@ -161,8 +161,8 @@ class Run:
 
     def _is_unproven(self, damage: Damage) -> bool:
         """Tell whether only such fields differ as nothing else in the home repeats."""
-        before = dict(self.dumps[self._database(damage)])  # type: ignore[call-overload]
-        after = dict(dump(self._database(damage)))
+        kept: list[tuple[str, list[Any]]] = self.dumps[self._database(damage)]  # type: ignore[assignment]
+        before, after = ({name.lower(): rows for name, rows in some} for some in (kept, dump(self._database(damage))))
         return before.keys() == after.keys() and all(
             _proven(table, before[table]) == _proven(table, after[table]) for table in before
         )
@@ -190,7 +190,7 @@ _ALONE = {"submissions": (2, 3, 5), "notes": (1, 2, 3), "_sqlite_migrations": (2
 
 def _proven(table: str, rows: list[Any]) -> list[Any]:
     """Return ``rows`` without what stands in this place only."""
-    if not table:  # the schema itself: how migrations are counted is the library's matter
-        return [row for row in rows if row[2].lower() != "_sqlite_migrations"]
+    if not table:  # the schema itself: how migrations are counted is the library's matter, and its own tables SQLite's
+        return [row for row in rows if row[2].lower() not in ("_sqlite_migrations", "sqlite_sequence")]
     alone = _ALONE.get(table, ())
     return [tuple(value for at, value in enumerate(row) if at not in alone) for row in rows]

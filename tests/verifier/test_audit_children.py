@@ -55,9 +55,12 @@ def city(tmp_path: Path) -> City:
     return city
 
 
-def both(city: City, monkeypatch: pytest.MonkeyPatch, name: str = "") -> tuple[AuditReport, AuditReport]:
+def both(
+    city: City, monkeypatch: pytest.MonkeyPatch, name: str = "", *, write: bool = True
+) -> tuple[AuditReport, AuditReport]:
     """Audit without and with children, each into a state of its own; return both reports, their states being alike."""
-    city.write()
+    if write:
+        city.write()
     reports, states = [], []
     for way, least in (("alone", 10**9), ("children", 1)):
         monkeypatch.setattr(auditread, "PARALLEL_FROM", least)
@@ -159,21 +162,34 @@ class _Answers:
     def __init__(self, answer: Callable[[Any, Any], Any], context: Any) -> None:
         self.answer, self.context = answer, context
 
-    def __enter__(self) -> _Answers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         """End."""
 
     def map(self, tasks: Iterator[Any]) -> Iterator[Any]:
-        """Yield what the test says."""
+        """Yield what the test says of bundles."""
         for task in tasks:
-            yield self.answer(self.context, task)
+            yield self.answer(self.context, task[1:]) if task[0] == "bundle" else auditclear.answer(self.context, task)
 
 
 def answered(monkeypatch: pytest.MonkeyPatch, answer: Callable[[Any, Any], Any]) -> None:
     monkeypatch.setattr(auditread, "PARALLEL_FROM", 1)
     monkeypatch.setattr(auditread, "Workers", lambda function, context, count: _Answers(answer, context))
+
+
+def test_look_ups_that_children_cannot_read(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look-up file that a child cannot read is read by its parent, who says why; one that is short or cut is incomplete."""
+    monkeypatch.setattr(auditread, "PARALLEL_FROM", 1)
+    path = next((city.path / "lookup" / "ref").iterdir())
+    good = path.read_bytes()
+    for bad in (b"", good[:-1], good + good, good.swapcase()):
+        path.write_bytes(bad)
+        alone, children = both(city, monkeypatch, f"look-up {len(bad)} {bad[:1]!r}", write=False)
+        assert alone == children, bad
+    path.unlink()
+    path.mkdir()
+    alone, children = both(city, monkeypatch, "look-up folder", write=False)
+    assert alone == children
+    assert [one.code for one in children.verdict.checks if one.name == "look-up"] == ["look-up-incomplete"]
 
 
 def test_what_children_leave_is_read_by_their_parent(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
