@@ -117,9 +117,13 @@ def act_row(record: Record) -> tuple[Any, ...]:
 
 
 class Rows:
-    """Rows that wait to be written together: ``executemany`` writes about twice as many a second."""
+    """Rows that wait to be written together: ``executemany`` writes about twice as many a second.
 
-    def __init__(self) -> None:
+    Without ``with_ids`` acts are not found by their ids: whoever has an act's record has its reference.
+    """
+
+    def __init__(self, *, with_ids: bool = True) -> None:
+        self.with_ids = with_ids
         self.acts: list[tuple[Any, ...]] = []
         self.relations: list[tuple[int, str, str]] = []
         self.documents: list[tuple[int, str, int]] = []
@@ -131,7 +135,7 @@ class Rows:
         data, index = record.data, act.index
         self.documents += [(index, one["sha256"], one["size"]) for one in data["documents"] if "sha256" in one]
         self.relations += [(index, kind, target) for kind, target in act.relations]
-        self.keys += packed(keys, index)
+        self.keys += packed(keys if self.with_ids else keys[1:], index)
         self.acts.append((index, act.time, *act_row(record)))
         self.last = index
 

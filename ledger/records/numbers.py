@@ -36,6 +36,7 @@ def number_hash(number: str) -> str:
     return folded_hash(fold_number(number))
 
 
+@functools.lru_cache(maxsize=16)  # asked for twice in a row: as a key, and as a line
 def folded_hash(folded: str) -> str:
     """Return the hex SHA-256 of a number that is folded already (folding it once more may give another)."""
     return hashlib.sha256(folded.encode("utf-8")).hexdigest()

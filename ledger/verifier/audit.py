@@ -242,6 +242,8 @@ class _Run:
                     bundle = _following(found, stopped)
                     fault = None if bundle is None else replay.read(bundle)
                     more = bundle is not None and fault is None
+                    if more and replay.whole is not None:
+                        look_ups.take(replay.whole)
                     self.progress("entries", self.state.head.size, view.size)
                     if not more or time.monotonic() > until:
                         break

@@ -23,6 +23,7 @@ from ledger.records.alike import alike
 from ledger.records.entry import Entry, local_date, parse_entry, usual_parts
 from ledger.records.envelope import pae
 from ledger.records.events import ROSTER_TYPE
+from ledger.records.numbers import folded_hash
 from ledger.records.record import RECORD_TYPE, Record
 from ledger.records.replay import Act, NumberKey, act_of, judge
 from ledger.records.roster import Roster, apply_roster, judge_roster
@@ -39,6 +40,7 @@ CLEAR = "clear"
 PARTS = "parts"
 SELDOM = (20_000, 10, 10)  # garbage collections: what a bundle makes has no circles, and looking for them costs a twelfth
 NAMES = slice(1, 3)  # of an act's keys: its reference, and its number (or a document, where it has none)
+_FOLDED = 6  # column of ``act_row``
 _UNKNOWN_INDEX = 2**53
 
 Plain = Any
@@ -48,8 +50,9 @@ class Run(NamedTuple):
     """Clear entries that follow each other, as a child tells of them.
 
     ``what`` is ``CLEAR``; ``prev`` and ``since`` are the first one's link and time, ``until`` is the last one's time. ``names``
-    are the keys that no other act may have; ``keys`` are ``packed``; ``looked`` is (index, reference, what ``look_at`` gave)
-    of those of which there is something to note. An entry with ``relations`` is alone, and ``parts`` tell of it.
+    are the keys that no other act may have; ``keys`` are ``packed``; ``numbers`` are the hashes of the numbers, act by act;
+    ``looked`` is (index, reference, what ``look_at`` gave) of those of which there is something to note. An entry with
+    ``relations`` is alone, and ``parts`` tell of it.
     """
 
     what: str
@@ -62,6 +65,7 @@ class Run(NamedTuple):
     documents: list[tuple[int, str, int]]
     relations: list[tuple[int, str, str]]
     keys: list[int]
+    numbers: list[str | None]
     looked: list[tuple[int, str, Any]]
     parts: Plain
 
@@ -86,6 +90,7 @@ class _Growing:
         self.acts: list[tuple[Any, ...]] = []
         self.documents: list[tuple[int, str, int]] = []
         self.keys: list[int] = []
+        self.numbers: list[str | None] = []
         self.looked: list[tuple[int, str, Any]] = []
 
     def is_followed_by(self, one: _Clear, before: bytes) -> bool:
@@ -103,9 +108,12 @@ class _Growing:
         self.until = time
         self.seen.update(names)
         self.names += names
-        self.acts.append((index, time, *act_row(record)))
+        row = act_row(record)
+        self.acts.append((index, time, *row))
+        folded = row[_FOLDED]
+        self.numbers.append(None if folded is None else folded_hash(folded))
         self.documents += [(index, paper["sha256"], paper["size"]) for paper in data["documents"] if "sha256" in paper]
-        self.keys += packed(keys, index)
+        self.keys += packed(keys[1:], index)
         found = look_at(data)
         if found[0] or found[1]:
             self.looked.append((index, data["ref"], found))
@@ -115,8 +123,8 @@ class _Growing:
         first = self.first
         named = first.record.data["relations"] if first.parts is not None else ()
         relations = [(self.acts[0][0], one["type"], one["ref"]) for one in named if "ref" in one]
-        place = CLEAR, first.prev, first.roster, first.time, self.until
-        return tuple(Run(*place, self.names, self.acts, self.documents, relations, self.keys, self.looked, first.parts))
+        rows = self.names, self.acts, self.documents, relations, self.keys, self.numbers, self.looked
+        return tuple(Run(CLEAR, first.prev, first.roster, first.time, self.until, *rows, first.parts))
 
 
 def answer(context: Plain, task: Plain) -> Plain:

@@ -55,9 +55,10 @@ class EntryReplay:
         head = state.head
         self.prev, self.time, self.roster, self.blind = head.prev, head.time, head.roster, head.blind
         self.has_unchecked = state.unchecked() is not None
-        self.found, self.acts, self.rows = FoundInActs(state), Batch(state.index), Rows()
+        self.found, self.acts, self.rows = FoundInActs(state), Batch(state.index, with_ids=False), Rows(with_ids=False)
         self.names = set[int]()  # of the acts before, those that may be used again here; all of them if ``knows_all``
         self.knows_all = head.size == 0
+        self.whole: Run | None = None  # the bundle that was read last, if it was one run
         self.offices: dict[str, str] | None = None  # of acts in runs by reference, from the first relation on
 
     def read(self, bundle: Bundle) -> EntryFault | None:
@@ -76,6 +77,8 @@ class EntryReplay:
                 self._read_some(bundle, times, one)
         except EntryFault as caught:
             fault = caught
+        only = found[0] if len(found) == 1 else None
+        self.whole = only if isinstance(only, Run) and not only.relations and self.rows.last == only.acts[-1][0] else None
         if times:
             self._move_head(bundle, times)
         return fault
@@ -105,7 +108,7 @@ class EntryReplay:
 
     def _expect(self, found: Sequence[Opened]) -> None:
         """Look up together what keeping these entries needs to know of the acts before."""
-        self.acts = Batch(self.state.index)
+        self.acts = Batch(self.state.index, with_ids=False)
         if not self.knows_all:
             names = [name for one in found if isinstance(one, Run) for name in one.names]
             self.names.update(self.state.index.known(names))
@@ -239,7 +242,7 @@ class EntryReplay:
     def _keep_unjudged(self, index: int, entry: Entry, record: Record | None, code: str, detail: str) -> None:
         """Count the entry as not checked; its documents and look-ups are still looked for."""
         self._add_unchecked(index, code, detail)
-        if record is not None and self.acts.by_ref(record.ref) is None and self.acts.by_id(record.id) is None:
+        if record is not None and self.acts.by_ref(record.ref) is None:
             self._add_record(index, entry, record)
 
     def _may_lean_on_newer(self, reasons: list[Reason]) -> bool:

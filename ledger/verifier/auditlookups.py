@@ -17,6 +17,7 @@ from typing import Any
 from ledger.errors import FetchError
 from ledger.records.numbers import folded_hash
 from ledger.verifier.auditbuckets import Measure, fetch_bucket, measure
+from ledger.verifier.auditclear import Run
 from ledger.verifier.auditread import Children
 from ledger.verifier.auditstate import AuditState
 from ledger.verifier.client import Source
@@ -26,6 +27,7 @@ __all__ = ["SLICE", "LookUps"]
 SLICE = 512
 _TOGETHER = 10_000  # acts
 _KEPT = 10_000
+_REF = 3  # the column of an act's row
 _ASKED = 256  # files in one task of a child
 
 _NONE = hashlib.sha256().digest()
@@ -47,21 +49,47 @@ class LookUps:
         self.lacking: dict[str, list[int]] = {}
         self.read = 0
         self._new: dict[str, _Lines] = {}
+        self._waiting, self._taken = defaultdict[str, list[str]](list), 0
         self._gathered = int(state.mark("look-ups") or 0)
         self._unsure = {name for (name,) in state.rows("SELECT name FROM buckets WHERE stale = 1")}
         self._results: list[tuple[int, bytes, int, int, str]] = []
 
     def gather(self) -> None:
         """Gather the lines of the acts that are new since the last run that came to this, or since it was called before."""
+        self._take_lines()
         for lines in _lines(self.state, self._gathered):
-            for name, some in lines.items():
-                data = "".join(some).encode("ascii")
-                new = self._new.get(name)
-                if new is None:
-                    new = self._new[name] = _Lines()
-                new.length += len(data)
-                new.hash.update(data)
+            self._waiting = lines
+            self._take_lines()
         self._gathered = self.state.head.size
+
+    def take(self, run: Run) -> None:
+        """Gather the lines of a run at once, if it is the next; otherwise ``gather`` finds its acts."""
+        if run.acts[0][0] != self._gathered:
+            return
+        found = self._waiting
+        for index, code, _ in sorted(run.documents):
+            found["sha256/" + code[:3]].append(f"{code} {index}\n")
+        for act, number in zip(run.acts, run.numbers, strict=True):
+            end = f" {act[0]}\n"
+            ref = act[_REF]
+            found["ref/" + ref[:2]].append(ref + end)
+            if number is not None:
+                found["number/" + number[:3]].append(number + end)
+        self._gathered = run.acts[-1][0] + 1
+        self._taken += len(run.acts)
+        if self._taken > _TOGETHER:
+            self._take_lines()
+
+    def _take_lines(self) -> None:
+        """Add the lines that wait to those of their files."""
+        for name, some in self._waiting.items():
+            data = "".join(some).encode("ascii")
+            new = self._new.get(name)
+            if new is None:
+                new = self._new[name] = _Lines()
+            new.length += len(data)
+            new.hash.update(data)
+        self._waiting, self._taken = defaultdict(list), 0
 
     def take_in(self) -> None:
         """Note the files in which acts stand that are new."""
@@ -149,7 +177,7 @@ class LookUps:
         self._results = []
 
 
-def _lines(state: AuditState, start: int) -> Iterator[dict[str, list[str]]]:
+def _lines(state: AuditState, start: int) -> Iterator[defaultdict[str, list[str]]]:
     """Yield, for some thousands of the acts from ``start`` on at once, the lines of each file, as a ledger orders them.
 
     As ``index.look_up_values`` does from records; a test holds them against each other.

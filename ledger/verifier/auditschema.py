@@ -31,7 +31,7 @@ from ledger.tlog.merkle import Frontier
 
 __all__ = ["Head", "damaged", "prepare", "read_head", "require_founding", "save_head"]
 
-VERSION = 2
+VERSION = 3
 
 _NAME = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)")
 

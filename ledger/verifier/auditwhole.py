@@ -78,7 +78,7 @@ def check_index(state: AuditState) -> None:
         fresh.execute("BEGIN")
         acts = state.connection.execute("SELECT idx, time, body FROM acts ORDER BY idx")
         while some := acts.fetchmany(_TOGETHER):
-            batch = Batch(Index(fresh))
+            batch = Batch(Index(fresh), with_ids=False)
             for place, time, body in some:
                 batch.add(parse_record(body.encode("utf-8")), index=place, time=time)
             batch.write()

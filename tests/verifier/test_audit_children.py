@@ -82,6 +82,21 @@ def test_an_honest_ledger(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(map(auditread.count_of, clear)) > 1
 
 
+def test_whole_bundles_of_clear_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bundle that is one run is kept as a whole, its look-ups included; the state is the same as without children."""
+    city = City(tmp_path / "kota", witnesses=("kpk",))
+    city.publish(documents={"a.pdf": b"a", "b.pdf": b"b", "c.pdf": b"c"})
+    while len(city.entries) < 600:
+        n = len(city.entries)
+        city.publish(**({"number": f"1/{n}"} if n % 7 else {"number": None, "unnumbered_reason": "x"}))
+    said: list[Any] = []
+    monkeypatch.setattr(auditread, "_counted", lambda found, count: said.append(found) or found)
+    alone, children = both(city, monkeypatch)
+    assert alone == children
+    assert alone.exit_status() == 0
+    assert [len(found) for found in said[1:]] == [1, 1]
+
+
 def test_over_the_network(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     """Children read from a URL by themselves; a source that only their parent knows is read without them."""
     with serve(city.path) as url:
