@@ -21,7 +21,7 @@ import orjson
 from ledger.errors import AdmissionError, NewerFormatError, Reason
 from ledger.records import canonical
 from ledger.records.kinds import FIELDS, KINDS
-from ledger.records.refs import is_ref
+from ledger.records.refs import has_check_symbol, is_ref
 from ledger.records.shapes import (
     Shape,
     choice,
@@ -138,8 +138,9 @@ def _read_spelled(payload: bytes) -> dict[str, Any] | None:
     extra = data["extra"]  # its keys are free: whether they are in order, and no two alike, the spelling cannot tell
     if extra and (len(extra) > MOST_EXTRA or b'"extra":%b,' % orjson.dumps(extra, option=orjson.OPT_SORT_KEYS) not in payload):
         return None
-    refs = [one["ref"] for one in data["relations"] if "ref" in one]
-    return data if is_ref(data["ref"]) and all(map(is_ref, refs)) else None
+    if data["relations"] and not all(has_check_symbol(one["ref"]) for one in data["relations"] if "ref" in one):
+        return None
+    return data if has_check_symbol(data["ref"]) else None
 
 
 def _spelled_after_some(kind: bytes) -> re.Pattern[bytes] | None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from ledger.errors import FormatError
 
-__all__ = ["SYMBOLS", "draw_ref", "format_ref", "is_ref", "parse_ref"]
+__all__ = ["SYMBOLS", "draw_ref", "format_ref", "has_check_symbol", "is_ref", "parse_ref"]
 
 SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _SPELLED = re.compile("[0-9A-HJKMNP-TV-Z]{11}")
@@ -34,9 +34,12 @@ def draw_ref(random_bits: Callable[[int], int] = secrets.randbits) -> str:
 
 def is_ref(text: object) -> bool:
     """Tell whether ``text`` is a reference exactly as stored, its check symbol included."""
-    if type(text) is not str or not _SPELLED.fullmatch(text):
-        return False
-    return int(text[:-1].encode("ascii").translate(_BASE_32), 32) % 37 == SYMBOLS.index(text[-1])
+    return type(text) is str and _SPELLED.fullmatch(text) is not None and has_check_symbol(text)
+
+
+def has_check_symbol(spelled: str) -> bool:
+    """Tell whether eleven symbols that are spelled like a reference end with the check symbol of the ten before."""
+    return int(spelled[:-1].encode("ascii").translate(_BASE_32), 32) % 37 == SYMBOLS.index(spelled[-1])
 
 
 def parse_ref(typed: str) -> str:

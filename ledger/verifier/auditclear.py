@@ -85,8 +85,7 @@ class _Growing:
     """A run to which entries are added while they follow."""
 
     def __init__(self, first: _Clear) -> None:
-        self.first, self.until, self.seen = first, first.time, set[int]()
-        self.names: list[int] = []
+        self.first, self.until, self.names = first, first.time, set[int]()
         self.acts: list[tuple[Any, ...]] = []
         self.documents: list[tuple[int, str, int]] = []
         self.keys: list[int] = []
@@ -98,16 +97,15 @@ class _Growing:
         first = self.first
         return (
             one.prev == before.hex() and one.roster == first.roster and one.time >= self.until
-            and one.parts is None and first.parts is None and self.seen.isdisjoint(one.keys[NAMES])
+            and one.parts is None and first.parts is None and self.names.isdisjoint(one.keys[NAMES])
         )  # fmt: skip
 
     def add(self, index: int, one: _Clear) -> None:
         """Add an entry."""
         record, keys, _, _, time, _ = one
-        data, names = record.data, keys[NAMES]
+        data = record.data
         self.until = time
-        self.seen.update(names)
-        self.names += names
+        self.names.update(keys[NAMES])
         row = act_row(record)
         self.acts.append((index, time, *row))
         folded = row[_FOLDED]
@@ -123,7 +121,7 @@ class _Growing:
         first = self.first
         named = first.record.data["relations"] if first.parts is not None else ()
         relations = [(self.acts[0][0], one["type"], one["ref"]) for one in named if "ref" in one]
-        rows = self.names, self.acts, self.documents, relations, self.keys, self.numbers, self.looked
+        rows = list(self.names), self.acts, self.documents, relations, self.keys, self.numbers, self.looked
         return tuple(Run(CLEAR, first.prev, first.roster, first.time, self.until, *rows, first.parts))
 
 
