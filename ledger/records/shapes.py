@@ -266,8 +266,14 @@ def mapping(required: Mapping[str, AnyShape], optional: Mapping[str, AnyShape] |
 
 
 def _object(parts: Mapping[str, tuple[str, bool]]) -> str:
-    """Spell an object of (spelling, required) by keys in their order; behind each is a comma and one more, or the end."""
-    spelled = [rf'(?:"{key}":(?:{part})(?:,(?=")|(?=\}})))' + ("" if needed else "?") for key, (part, needed) in parts.items()]
+    """Spell an object of (spelling, required) by keys in their order; commas stand between what is there."""
+    members = [(f'"{key}":(?:{part})', needed) for key, (part, needed) in parts.items()]
+    first = next((at for at, (_, needed) in enumerate(members) if needed), None)
+    if first is None:  # behind each is a comma and one more, or the end
+        spelled = [rf'(?:{member}(?:,(?=")|(?=\}})))?' for member, _ in members]
+    else:
+        spelled = [f"(?:{member},)?" for member, _ in members[:first]] + [members[first][0]]
+        spelled += [f",{member}" if needed else f"(?:,{member})?" for member, needed in members[first + 1 :]]
     return rf"\{{{''.join(spelled)}\}}"
 
 
