@@ -18,8 +18,8 @@ from ledger.records.events import ROSTER_TYPE
 from ledger.records.record import Record
 from ledger.records.replay import BINDING, judge
 from ledger.records.roster import apply_roster
-from ledger.verifier.auditclear import CLEAR, NAMES, Run
 from ledger.verifier.auditread import Bundle, ReadEntry, parsed, restored
+from ledger.verifier.auditrun import CLEAR, NAMES, OFFICE, REF, Run
 from ledger.verifier.auditstate import AuditState
 from ledger.verifier.auditwhole import Certainty
 from ledger.verifier.findings_acts import FoundInActs
@@ -29,8 +29,6 @@ __all__ = ["EntryFault", "EntryReplay"]
 _ABOUT_SIGNATURES = ("bad-signature", "signatures-are-not-the-signers")
 _NEEDS_EARLIER_ACTS = ("unknown-target", "number-used")
 _MOST_NAMES = 400_000  # kept in memory, up to which a run that began with nothing need not ask the index for names
-
-_REF, _OFFICE = 3, 6  # columns of an act's row
 
 Opened = ReadEntry | LedgerError | Run
 
@@ -123,11 +121,11 @@ class EntryReplay:
             return False
         if not self.names.isdisjoint(run.names):
             return False
-        if run.relations and not all(self._is_supposed(kind, target, run.acts[0][_OFFICE]) for _, kind, target in run.relations):
+        if run.relations and not all(self._is_supposed(kind, target, run.acts[0][OFFICE]) for _, kind, target in run.relations):
             return False
         self.names.update(run.names)
         if self.offices is not None:
-            self.offices.update((act[_REF], act[_OFFICE]) for act in run.acts)
+            self.offices.update((act[REF], act[OFFICE]) for act in run.acts)
         self.rows.acts += run.acts
         self.rows.documents += run.documents
         self.rows.relations += run.relations

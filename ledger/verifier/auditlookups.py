@@ -17,8 +17,8 @@ from typing import Any
 from ledger.errors import FetchError
 from ledger.records.numbers import folded_hash
 from ledger.verifier.auditbuckets import Measure, fetch_bucket, measure
-from ledger.verifier.auditclear import Run
 from ledger.verifier.auditread import Children
+from ledger.verifier.auditrun import REF, Run
 from ledger.verifier.auditstate import AuditState
 from ledger.verifier.client import Source
 
@@ -27,7 +27,6 @@ __all__ = ["SLICE", "LookUps"]
 SLICE = 512
 _TOGETHER = 10_000  # acts
 _KEPT = 10_000
-_REF = 3  # the column of an act's row
 _ASKED = 256  # files in one task of a child
 
 _NONE = hashlib.sha256().digest()
@@ -71,7 +70,7 @@ class LookUps:
             found["sha256/" + code[:3]].append(f"{code} {index}\n")
         for act, number in zip(run.acts, run.numbers, strict=True):
             end = f" {act[0]}\n"
-            ref = act[_REF]
+            ref = act[REF]
             found["ref/" + ref[:2]].append(ref + end)
             if number is not None:
                 found["number/" + number[:3]].append(number + end)

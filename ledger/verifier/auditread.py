@@ -19,7 +19,7 @@ from ledger.records.entry import Entry, parse_entry
 from ledger.records.envelope import Envelope, Signature
 from ledger.records.record import RECORD_TYPE, Record
 from ledger.tlog.tiles import TILE_WIDTH
-from ledger.verifier.auditclear import CLEAR, Run
+from ledger.verifier.auditrun import CLEAR, Run
 from ledger.verifier.client import FolderSource, Source, UrlSource
 from ledger.verifier.reader import View
 from ledger.workers import Workers, cores

@@ -15,9 +15,10 @@ from ledger.records.entry import dump_entry, parse_entry
 from ledger.records.envelope import Envelope, Signature
 from ledger.records.record import RECORD_TYPE
 from ledger.records.replay import judge
-from ledger.verifier import auditclear, auditfiles, auditread
+from ledger.verifier import auditclear, auditfiles, auditread, auditrun
 from ledger.verifier.audit import AuditReport
-from ledger.verifier.auditclear import CLEAR, Clearing
+from ledger.verifier.auditclear import Clearing
+from ledger.verifier.auditrun import CLEAR
 from ledger.verifier.client import UrlSource
 from tests.city import City, serve
 from tests.verifier.test_audit import Watched, kept, lies, newer, push, run
@@ -284,7 +285,7 @@ def test_what_was_allowed_once(city: City, seed: int) -> None:
         acts = auditclear._Supposed(city.record())
         reasons = judge(city.roster, acts, entry.envelope, index=9, time=entry.time)
         found = clearing.examine(9, data)
-        assert isinstance(found, auditclear._Clear) == (not reasons), (reasons, entry)
+        assert isinstance(found, auditrun.Clear) == (not reasons), (reasons, entry)
         counts[bool(reasons)] += 1
     assert min(counts) > 40
     assert clearing._allowed
