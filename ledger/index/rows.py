@@ -160,12 +160,12 @@ class Rows:
         """Write the keys, and merge them with those before when it is time."""
         if not self.keys:
             return
-        first = min(one & _PLACE for one in self.keys)
-        is_time = first // MERGE_EVERY != (self.last + 1) // MERGE_EVERY
+        self.keys.sort()
+        keys, places = [one >> _PLACES for one in self.keys], [one & _PLACE for one in self.keys]
+        is_time = min(places) // MERGE_EVERY != (self.last + 1) // MERGE_EVERY
         if is_time:
             connection.execute("INSERT INTO keys SELECT key, idx FROM keys_new ORDER BY key, idx")
             connection.execute("DELETE FROM keys_new")
-        self.keys.sort()
-        rows = ((one >> _PLACES, one & _PLACE) for one in self.keys)
-        connection.executemany(f"INSERT INTO {'keys' if is_time else 'keys_new'} VALUES (?, ?)", rows)
+        table = "keys" if is_time else "keys_new"
+        connection.executemany(f"INSERT INTO {table} VALUES (?, ?)", zip(keys, places, strict=True))
         self.keys = []
