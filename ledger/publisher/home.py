@@ -59,11 +59,12 @@ class Home:
 
     @classmethod
     def _from_settings(cls, path: Path, found: dict[str, Any]) -> Home:
+        settings = str(path / "bening.toml")
         try:
             if found["format"] != HOME_FORMAT:
                 raise StoreError(
-                    f"{path} has format {found['format']}",
-                    code="store-version", path=str(path), found=found["format"], known=HOME_FORMAT,
+                    f"{settings} has format {found['format']}",
+                    code="store-version", path=settings, found=found["format"], known=HOME_FORMAT,
                 )  # fmt: skip
             keys = tuple((path / str(one)) for one in found["log"]["keys"])
             operate = _operate(found.get("operate", {}))
@@ -72,7 +73,6 @@ class Home:
                 path, str(found["origin"]), str(found["founding"]), keys, found.get("url"), operate.get("web_group"), certificate
             )
         except (KeyError, TypeError) as error:
-            settings = str(path / "bening.toml")
             raise StoreError(f"{settings}: {error!r}", code="bad-settings", path=settings, problem=repr(error)) from None
 
     @property

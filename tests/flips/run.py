@@ -129,7 +129,10 @@ class Run:
         try:
             home = Home.open(damage.path.parent)
         except LedgerError as error:
-            return "start" if str(error.values.get("path")) == str(damage.path) else "miss"
+            if str(error.values.get("path")) == str(damage.path):
+                return "start"
+            self.misses.append(f"{damage}: {error}, which names another file")
+            return "miss"
         if home == self.village.quiet:
             return "same"
         try:

@@ -94,6 +94,14 @@ def test_a_flip_in_an_index_alone_is_named(village: Village) -> None:
     assert run.codes["database"]
 
 
+def test_every_flip_in_the_settings(village: Village) -> None:
+    """Each bit of ``bening.toml``: the file is named, or an operator might have written so."""
+    run, path = Run(village, 1), village.quiet.path / "bening.toml"
+    outcomes = {run.one(Damage("bening.toml", path, at, bit=bit)) for at in range(path.stat().st_size) for bit in range(8)}
+    assert run.misses == []
+    assert outcomes == {"fsck", "start", "edit", "same"}
+
+
 def test_a_submission_in_no_state_is_named(village: Village) -> None:
     """What waits cannot be hidden from the sequencer by a flip in the word for it."""
     run, path = Run(village, 1), village.quiet.inbox_db
