@@ -99,7 +99,7 @@ def test_every_flip_in_the_settings(village: Village) -> None:
     run, path = Run(village, 1), village.quiet.path / "bening.toml"
     outcomes = {run.one(Damage("bening.toml", path, at, bit=bit)) for at in range(path.stat().st_size) for bit in range(8)}
     assert run.misses == []
-    assert outcomes == {"fsck", "start", "edit", "same"}
+    assert {"fsck", "start"} <= outcomes <= {"fsck", "start", "edit", "same"}
 
 
 def test_a_submission_in_no_state_is_named(village: Village) -> None:
