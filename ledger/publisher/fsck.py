@@ -67,7 +67,7 @@ def _require_version(home: Home) -> None:
 def _check_bytes(home: Home) -> Iterator[Fault]:
     for path in (home.ledger_db, home.inbox_db, home.search_db):
         if path.is_file():
-            yield from guarded(path, check_pages(path))
+            yield from guarded(path, check_pages(path, derived=path == home.search_db))
 
 
 def _check_ledger(home: Home, progress: Progress) -> Iterator[Fault]:

@@ -85,7 +85,7 @@ def _row_problem(n: int, act_id: str, time: int, data: bytes, state: str, reason
     if envelope.id != act_id:
         return f"the payload's id is {envelope.id[:16]}, not {act_id[:16]}"
     if state not in _STATES:  # SQLite does not hold CHECK constraints against rows where it opens a file for reading only
-        return f"state {state}"
+        return f"state {state!r}"
     if not 0 < time <= _LATEST:
         return f"time {time}"
     try:

@@ -23,8 +23,11 @@ _RESERVED = slice(72, 92)
 _TRIES = 5
 
 
-def check_pages(path: Path) -> Iterator[Fault]:
-    """Yield what is wrong with the header of the database at ``path`` and with its write-ahead log, as bytes."""
+def check_pages(path: Path, *, derived: bool = False) -> Iterator[Fault]:
+    """Yield what is wrong with the header of the database at ``path`` and with its write-ahead log, as bytes.
+
+    ``derived``: it is the catalogue, which is made again from the others.
+    """
     found: list[tuple[str, str]] = []
     for attempt in range(_TRIES):  # whoever writes meanwhile is not damage
         before, found = found, _problems(path)
@@ -32,7 +35,8 @@ def check_pages(path: Path) -> Iterator[Fault]:
             break
         time.sleep(0.02)
     for name, problem in found:
-        yield Fault("journal" if name.endswith("-wal") else "database", {"path": str(path.with_name(name)), "problem": problem})
+        code = "catalogue-damaged" if derived else "journal" if name.endswith("-wal") else "database"
+        yield Fault(code, {"path": str(path.with_name(name)), "problem": problem})
 
 
 def _problems(path: Path) -> list[tuple[str, str]]:

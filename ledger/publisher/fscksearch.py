@@ -50,7 +50,7 @@ def check_search(home: Home, store: Store) -> Iterator[Fault]:
     with contextlib.closing(connection), tempfile.TemporaryDirectory() as folder:
         problem = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]  # that indexes say what their tables say, too
         if problem != "ok":
-            yield Fault("database", {"path": str(home.search_db), "problem": problem})
+            yield Fault("catalogue-damaged", {"path": str(home.search_db), "problem": problem})
             return
         connection.execute("BEGIN")
         size = int(meta(connection, "size"))

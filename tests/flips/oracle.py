@@ -147,7 +147,8 @@ def own_faults(home: Home, known: Known, path: Path) -> Iterator[Fault]:
         yield from public_faults(home, known)
         return
     with mock.patch("time.sleep"):
-        yield from fsck.guarded(path, check_pages(path.with_name(path.name.removesuffix("-wal"))))
+        database = path.with_name(path.name.removesuffix("-wal"))
+        yield from fsck.guarded(path, check_pages(database, derived=database == home.search_db))
     if path.name.startswith("inbox.db"):
         yield from fsck.guarded(home.inbox_db, fsck.check_inbox(home))
     elif path.name.startswith("search.db"):
