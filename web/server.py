@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ledger.errors import StoreError, UsageError
-from ledger.publisher.documents import clear_uploads
 from ledger.publisher.home import Home
+from ledger.publisher.staging import clear_uploads
 from web.front.asgi import create_front
 from web.front.journal import Journal
 

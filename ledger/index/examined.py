@@ -18,7 +18,9 @@ from ledger.records.alike import Alike, alike
 from ledger.records.envelope import Envelope, Signature, load_envelope, pae
 from ledger.records.record import RECORD_TYPE, Record, parse_record
 
-__all__ = ["NEEDED", "Clear", "Examined", "examine", "examine_chunk", "examined_of", "sound", "sound_record", "verified_by"]
+__all__ = [
+    "NEEDED", "Clear", "Examined", "examine", "examine_chunk", "examined_of", "holds", "sound", "sound_record", "verified_by",
+]  # fmt: skip
 
 NEEDED = frozenset((
     "documents", "fields", "form", "founding", "kind", "number", "office", "ref", "relations", "serial", "series", "signed_on",
@@ -98,12 +100,13 @@ def verified_by(envelope: Envelope, keys: Mapping[str, PublicKey]) -> dict[str, 
     found: dict[str, bool] = {}
     for one in envelope.signatures:
         key = keys.get(one.keyid)
-        if key is not None and _holds(key, signed, one.sig):
+        if key is not None and holds(key, signed, one.sig):
             found[one.keyid] = True
     return found
 
 
-def _holds(key: PublicKey, signed: bytes, signature: bytes) -> bool:
+def holds(key: PublicKey, signed: bytes, signature: bytes) -> bool:
+    """Tell whether a signature holds."""
     try:
         key.check(signed, signature)
     except SignatureError:

@@ -19,11 +19,11 @@ from ledger.index.examined import Clear, Examined
 from ledger.publisher.admission import WORTH_WORKERS, examine_all
 from ledger.publisher.ahead import Ahead
 from ledger.publisher.clock import Clock
-from ledger.publisher.documents import stage
 from ledger.publisher.home import Home
 from ledger.publisher.inbox import Inbox
 from ledger.publisher.sequencer import BATCH, Sequencer, no_collecting
 from ledger.publisher.signing import KeyOpener, open_log_keys
+from ledger.publisher.staging import stage
 from ledger.publisher.store import Store
 from ledger.publisher.tiles import make_proofs
 from ledger.records.envelope import Envelope, dump_envelope

@@ -23,9 +23,10 @@ from ledger.errors import ProofError, StoreError
 from ledger.index import Batch
 from ledger.publisher.admission import Admission, Tip, tip_of
 from ledger.publisher.catalogue import keep_catalogue
-from ledger.publisher.documents import move_documents, stage
+from ledger.publisher.documents import move_documents
 from ledger.publisher.home import Home
 from ledger.publisher.outbox import lookup_files, policy_files, write_all
+from ledger.publisher.staging import stage
 from ledger.publisher.store import Store
 from ledger.publisher.tiles import outgrown, tile_files
 from ledger.records.entry import NO_ROSTER, Entry, parse_entry

@@ -17,10 +17,10 @@ from ledger.publisher.admission import commit, examine_all, tip_of
 from ledger.publisher.ahead import Ahead
 from ledger.publisher.catalogue import keep_catalogue
 from ledger.publisher.clock import Clock, check_clock
-from ledger.publisher.documents import sweep
 from ledger.publisher.home import Home
 from ledger.publisher.inbox import Inbox, Pending
 from ledger.publisher.outbox import flush, resume
+from ledger.publisher.staging import sweep
 from ledger.publisher.store import Store
 from ledger.records.entry import format_time
 from ledger.records.envelope import Envelope, dump_envelope, load_envelope

@@ -4,7 +4,7 @@ An entry is *clear* where its record is sound, every signature holds, and nothin
 names, if neither its reference nor its number has been used, and if the acts that it changes exist and are of its own
 office: the parent makes sure of that, that this is the newest roster, and that the chain goes on. The rosters are replayed
 from ``roster.jsonl`` here; a payload's hash names all payloads before it, so that the same hash is the same roster, wherever
-the file came from. Clear entries that follow each other and change nothing are one *run* (``auditrun``).
+the file came from. ClearEntry entries that follow each other and change nothing are one *run* (``auditrun``).
 Of an entry with relations, the parent is also told which signatures hold. Whatever else there is, the parent reads itself,
 from the bytes: no verdict but "holds" and "clear" comes from a child.
 """
@@ -16,9 +16,9 @@ import gc
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ledger.errors import LedgerError, SignatureError
+from ledger.errors import LedgerError
 from ledger.index import keys_of
-from ledger.index.examined import sound, sound_record, verified_by
+from ledger.index.examined import holds, sound, sound_record, verified_by
 from ledger.records.alike import alike
 from ledger.records.entry import Entry, local_date, parse_entry, usual_parts
 from ledger.records.envelope import pae
@@ -29,7 +29,7 @@ from ledger.records.roster import Roster, apply_roster, judge_roster
 from ledger.tlog.merkle import HASH_SIZE
 from ledger.tlog.tiles import TILE_WIDTH
 from ledger.verifier.auditbuckets import measure
-from ledger.verifier.auditrun import Clear, Growing
+from ledger.verifier.auditrun import ClearEntry, Growing
 from ledger.verifier.client import Source, open_source, read_roster
 from ledger.verifier.reader import read_bundle
 
@@ -124,7 +124,7 @@ class Clearing:
         before = b""
         for index, (leaf, data) in enumerate(zip(leaves, entries, strict=True), start):
             one = self.examine(index, data)
-            if not isinstance(one, Clear):
+            if not isinstance(one, ClearEntry):
                 found.append(one)
                 run = None
             else:
@@ -136,7 +136,7 @@ class Clearing:
         return [one.plain() if isinstance(one, Growing) else one for one in found]
 
     def examine(self, index: int, data: bytes) -> Plain:
-        """Return an entry as ``Clear`` where it is so, in parts where that is left to the parent, else as its bytes."""
+        """Return an entry as ``ClearEntry`` where it is so, in parts where that is left to the parent, else as its bytes."""
         usual = usual_parts(data)
         if usual is not None and (clear := self._usual(*usual)):
             return clear
@@ -152,21 +152,19 @@ class Clearing:
         parts = self._parts(entry, record, roster, keys) if record.data["relations"] else None
         if not self._is_clear(index, entry, record, roster, parts):
             return parts or data
-        return Clear(record, keys, entry.prev, entry.roster, entry.time, parts)
+        return ClearEntry(record, keys, entry.prev, entry.roster, entry.time, parts)
 
     def _usual(
         self, kind: str, payload: bytes, keyid: str, sig: bytes, prev: str, roster_hash: str, time: str
-    ) -> Clear | None:
+    ) -> ClearEntry | None:
         """Return an entry that is alike another that was allowed, if its signature holds; None: that has to be found out."""
         roster = self.rosters.get(roster_hash)
         record = None if roster is None or kind != RECORD_TYPE else sound(payload)
         if record is None or roster is None or _alike([keyid], time, record, roster) not in self._allowed:
             return None
-        try:
-            roster.enrolments[keyid].key.check(pae(kind, payload), sig)
-        except SignatureError:
+        if not holds(roster.enrolments[keyid].key, pae(kind, payload), sig):
             return None
-        return Clear(record, keys_of(record), prev, roster_hash, time, None)
+        return ClearEntry(record, keys_of(record), prev, roster_hash, time, None)
 
     def _parts(self, entry: Entry, record: Record, roster: Roster, keys: Sequence[int]) -> Plain:
         envelope = entry.envelope

@@ -147,8 +147,8 @@ class LookUps:
     def _read_one(self, name: str, length: int, digest: bytes, found: Measure | None) -> None:
         new = self._lines(name)
         end = length + new.length
-        is_sure = found is not None and name not in self._unsure
-        if is_sure and found is not None and (found.before, found.new) == (digest, new.hash.digest()) and found.size >= end:
+        is_as_known = found is not None and found.size >= end and (found.before, found.new) == (digest, new.hash.digest())
+        if found is not None and is_as_known and name not in self._unsure:
             self.read += 1
             self._note(name, end, found.both, stale=False)
             return

@@ -13,7 +13,7 @@ from ledger.records.numbers import folded_hash
 from ledger.records.record import Record
 from ledger.verifier.findings_acts import look_at
 
-__all__ = ["CLEAR", "FOLDED", "NAMES", "OFFICE", "REF", "Clear", "Growing", "Run"]
+__all__ = ["CLEAR", "FOLDED", "NAMES", "OFFICE", "REF", "ClearEntry", "Growing", "Run"]
 
 CLEAR = "clear"
 NAMES = slice(1, 3)  # of an act's keys: its reference, and its number (or a document, where it has none)
@@ -25,7 +25,7 @@ Plain = Any
 
 
 class Run(NamedTuple):
-    """Clear entries that follow each other, as a child tells of them.
+    """ClearEntry entries that follow each other, as a child tells of them.
 
     ``what`` is ``CLEAR``; ``prev`` and ``since`` are the first one's link and time, ``until`` is the last one's time. ``names``
     are the keys that no other act may have; ``keys`` are ``packed``; ``numbers`` are the hashes of the numbers, act by act;
@@ -48,7 +48,7 @@ class Run(NamedTuple):
     parts: Plain
 
 
-class Clear(NamedTuple):
+class ClearEntry(NamedTuple):
     """One clear entry: its record with the index's keys, its place in the chain, and, with relations, its parts."""
 
     record: Record
@@ -62,7 +62,7 @@ class Clear(NamedTuple):
 class Growing:
     """A run to which entries are added while they follow."""
 
-    def __init__(self, first: Clear) -> None:
+    def __init__(self, first: ClearEntry) -> None:
         self.first, self.until, self.names = first, first.time, set[int]()
         self.acts: list[tuple[Any, ...]] = []
         self.documents: list[tuple[int, str, int]] = []
@@ -70,7 +70,7 @@ class Growing:
         self.numbers: list[str | None] = []
         self.looked: list[tuple[int, str, Any]] = []
 
-    def is_followed_by(self, one: Clear, before: bytes) -> bool:
+    def is_followed_by(self, one: ClearEntry, before: bytes) -> bool:
         """Tell whether ``one`` continues this run, whose last leaf is ``before``."""
         first = self.first
         return (
@@ -78,7 +78,7 @@ class Growing:
             and one.parts is None and first.parts is None and self.names.isdisjoint(one.keys[NAMES])
         )  # fmt: skip
 
-    def add(self, index: int, one: Clear) -> None:
+    def add(self, index: int, one: ClearEntry) -> None:
         """Add an entry."""
         record, keys, _, _, time, _ = one
         data = record.data

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-import ledger.publisher.documents
+import ledger.publisher.staging
 from ledger.errors import AdmissionError, StoreError
 from ledger.publisher.rebuild import rebuild
 from tests.adversary.attack import BODY, Scene
@@ -73,7 +73,7 @@ def test_a_document_that_changes_while_it_is_hashed(town: Town, tmp_path: Path, 
             file.write(b"more")
         return handle
 
-    monkeypatch.setattr(ledger.publisher.documents, "_opened", opened)
+    monkeypatch.setattr(ledger.publisher.staging, "_opened", opened)
     with pytest.raises(AdmissionError):
         town.submit(act)
     assert not [one for one in town.home.staging.iterdir() if not one.name.startswith(".keep")]

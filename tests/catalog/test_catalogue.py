@@ -17,12 +17,12 @@ from ledger.catalog.filters import Filter
 from ledger.publisher import catalogue, handover, sequencer
 from ledger.publisher.backup import back_up, restore
 from ledger.publisher.catalogue import keep_catalogue, update_catalogue
-from ledger.publisher.documents import stage
 from ledger.publisher.fsck import check_home
 from ledger.publisher.handover import sequence_once
 from ledger.publisher.inbox import Inbox
 from ledger.publisher.rebuild import rebuild
 from ledger.publisher.recover import accept_loss
+from ledger.publisher.staging import stage
 from ledger.publisher.state import published_size
 from ledger.publisher.store import Store
 from tests.catalog.test_feeding import dump

@@ -65,7 +65,7 @@ class Disk:
                 patched.enter_context(mock.patch.object(os, name, wrapped))
             patched.enter_context(mock.patch.object(builtins, "open", self._opening(builtins.open)))
             patched.enter_context(mock.patch.object(durable, "sync_all", self._syncing_all(durable.sync_all)))
-            for name in ("outbox", "documents"):
+            for name in ("outbox", "staging"):
                 patched.enter_context(mock.patch(f"ledger.publisher.{name}.sync_all", durable.sync_all))
             patched.enter_context(mock.patch.object(our_sqlite, "driver", return_value=_Driver(module, self)))
             yield self

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from ledger.errors import LedgerError
-from ledger.publisher.documents import stage
 from ledger.publisher.handover import Submission, hand_over, sequence_once
 from ledger.publisher.home import Home
 from ledger.publisher.inbox import Inbox
+from ledger.publisher.staging import stage
 from tests.faults.disk import Crash, Disk, Plan
 from tests.faults.oracle import Outside, check_audit, check_everything
 from tests.publisher.town import Town, no_passphrase

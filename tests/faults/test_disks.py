@@ -17,11 +17,11 @@ import urllib3
 from ledger import durable
 from ledger.errors import LedgerError, StoreError
 from ledger.publisher.backup import back_up, check_backup
-from ledger.publisher.documents import stage
 from ledger.publisher.fsck import check_home
 from ledger.publisher.handover import Submission, sequence_once
 from ledger.publisher.home import Home
 from ledger.publisher.inbox import Inbox
+from ledger.publisher.staging import stage
 from ledger.verifier.case import Trusted
 from ledger.verifier.verdict import combined_status
 from ledger.verifier.verify import verify_file

@@ -24,12 +24,12 @@ from ledger.errors import LedgerError
 from ledger.keyfile import load_log_keys, new_log_keys
 from ledger.publisher.backup import back_up
 from ledger.publisher.clock import Clock
-from ledger.publisher.documents import stage
 from ledger.publisher.handover import Submission, hand_over, sequence_once
 from ledger.publisher.home import Home, add_log_key
 from ledger.publisher.inbox import Inbox
 from ledger.publisher.recover import recover
 from ledger.publisher.restore import restore
+from ledger.publisher.staging import stage
 from ledger.publisher.store import Store
 from tests.faults.disk import MODES, Crash, Disk, Plan
 from tests.faults.oracle import Outside, check_everything

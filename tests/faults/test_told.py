@@ -14,10 +14,10 @@ import pytest
 import cli
 from ledger import durable, sqlite
 from ledger.errors import StoreError
-from ledger.publisher.documents import Upload, clear_uploads, stage, sweep
 from ledger.publisher.handover import sequence_once
 from ledger.publisher.home import Home
 from ledger.publisher.inbox import Inbox
+from ledger.publisher.staging import Upload, clear_uploads, stage, sweep
 from ledger.publisher.state import fate_of
 from ledger.supervise import Child, end_with, supervise
 from tests.publisher.town import Town, no_passphrase

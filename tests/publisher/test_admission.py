@@ -12,7 +12,7 @@ import pytest
 from ledger.errors import Reason
 from ledger.index import Batch
 from ledger.index.examined import Clear, Examined, examine, examine_chunk, examined_of
-from ledger.publisher import admission, documents
+from ledger.publisher import admission, staging
 from ledger.publisher.admission import Admission, examine_all, tip_of
 from ledger.publisher.store import Store
 from ledger.records.envelope import Envelope, Signature, dump_envelope
@@ -53,7 +53,7 @@ def some(town: Town, chance: random.Random, count: int) -> list[bytes]:
         files = dict(act.documents)
         if chance.random() < 0.05 and files:
             files.clear()
-        documents.stage(town.home, files)
+        staging.stage(town.home, files)
         if chance.random() < 0.04:
             first, *others = envelope.signatures
             envelope = replace(envelope, signatures=(Signature(first.keyid, bytes(64)), *others))

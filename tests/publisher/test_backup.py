@@ -82,7 +82,7 @@ def test_the_manifest_is_what_sha256sum_reads(town: Town, tmp_path: Path) -> Non
 def test_what_waits_is_kept(town: Town, tmp_path: Path) -> None:
     """A submission that nobody has taken up yet, with its document, is in the backup, and published after a restore."""
     act = town.act(b"%PDF waits")
-    from ledger.publisher.documents import stage
+    from ledger.publisher.staging import stage
 
     stage(town.home, dict(act.documents))
     inbox = Inbox(town.home)

@@ -13,9 +13,9 @@ from ledger import durable
 from ledger.errors import AdmissionError, StoreError
 from ledger.publisher import outbox
 from ledger.publisher.ahead import Ahead
-from ledger.publisher.documents import _locked_together, clear_uploads, stage
 from ledger.publisher.fsck import check_home
 from ledger.publisher.handover import sequence_once
+from ledger.publisher.staging import _locked_together, clear_uploads, stage
 from ledger.publisher.store import Store
 from tests.publisher.town import Town, no_passphrase
 

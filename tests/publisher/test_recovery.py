@@ -15,7 +15,7 @@ import pytest
 import ledger.sqlite
 from ledger import durable
 from ledger.errors import LedgerError, StoreError
-from ledger.publisher import documents
+from ledger.publisher import staging
 from ledger.publisher.backup import back_up, check_backup, restore
 from ledger.publisher.fsck import check_home
 from ledger.publisher.handover import sequence_once
@@ -122,8 +122,8 @@ while True:
 @pytest.mark.parametrize("delay", [0.005, 0.02, 0.05, 0.1, 0.2])
 def test_kill_nine_loses_nothing(town: Town, delay: float) -> None:
     """A sequencer killed in the middle of 60 acts; the next one publishes each exactly once."""
-    from ledger.publisher.documents import stage
     from ledger.publisher.inbox import Inbox
+    from ledger.publisher.staging import stage
 
     acts = [town.act(b"%d" % n) for n in range(60)]
     stage(town.home, {sha256: path for act in acts for sha256, path in act.documents.items()})
@@ -145,7 +145,7 @@ def test_flipped_bits_are_not_signed(town: Town) -> None:
     from ledger.publisher.signing import open_log_keys
 
     sequencer = Sequencer(town.home, open_log_keys(town.home, no_passphrase))
-    documents.stage(town.home, dict(act.documents))
+    staging.stage(town.home, dict(act.documents))
     sequencer.inbox.submit([act.envelope])
     sequencer._commit(iter([examine(one.envelope, {}) for one in sequencer.inbox.pending(10)]))
     connection = sequencer.store.connection

@@ -285,7 +285,7 @@ def test_what_was_allowed_once(city: City, seed: int) -> None:
         acts = auditclear._Supposed(city.record())
         reasons = judge(city.roster, acts, entry.envelope, index=9, time=entry.time)
         found = clearing.examine(9, data)
-        assert isinstance(found, auditrun.Clear) == (not reasons), (reasons, entry)
+        assert isinstance(found, auditrun.ClearEntry) == (not reasons), (reasons, entry)
         counts[bool(reasons)] += 1
     assert min(counts) > 40
     assert clearing._allowed

@@ -20,8 +20,8 @@ from typing import Any
 
 from ledger.durable import check_free_space
 from ledger.errors import AdmissionError, FormatError, Reason, StoreError, UsageError
-from ledger.publisher.documents import Upload
 from ledger.publisher.home import Home
+from ledger.publisher.staging import Upload
 from ledger.records.entry import format_time
 from ledger.records.envelope import MAX_ENVELOPE, Envelope, load_envelope
 from ledger.records.record import RECORD_TYPE, Record, parse_record

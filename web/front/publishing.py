@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger.errors import LedgerError, Reason, StoreError
-from ledger.publisher.documents import Upload, keep_all
 from ledger.publisher.home import Home
 from ledger.publisher.inbox import Inbox
+from ledger.publisher.staging import Upload, keep_all
 from ledger.publisher.store import Store
 from ledger.publisher.tiles import make_proofs
 from ledger.records.envelope import Envelope, dump_envelope
