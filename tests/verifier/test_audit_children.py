@@ -13,7 +13,7 @@ import pytest
 from ledger.errors import StoreError
 from ledger.records.entry import dump_entry, parse_entry
 from ledger.records.envelope import Envelope, Signature
-from ledger.records.record import RECORD_TYPE
+from ledger.records.record import RECORD_TYPE, Record
 from ledger.records.replay import judge
 from ledger.verifier import auditclear, auditfiles, auditread, auditrun
 from ledger.verifier.audit import AuditReport
@@ -96,6 +96,40 @@ def test_whole_bundles_of_clear_entries(tmp_path: Path, monkeypatch: pytest.Monk
     assert alone == children
     assert alone.exit_status() == 0
     assert [len(found) for found in said[1:]] == [1, 1]
+
+
+@pytest.mark.parametrize("known", [0, 300], ids=["at once", "in two runs"])
+@pytest.mark.parametrize("lie", ["number", "ref", "both in one run", "time", "an honest one"])
+def test_lies_across_bundles(lie: str, known: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was used in a bundle before is known, whether its keys are written yet or not, and in the run after it."""
+    city = City(tmp_path / "kota", witnesses=("kpk",))
+    first, _ = city.publish(number="1/first")
+    for n in range(540):
+        if n == 310:
+            city.publish(number="2/second")
+        city.now -= 3600 * (lie == "time" and n == 500)
+        city.publish(check=False, **{"number": f"3/{n}", **_lie_at(lie, n, first)})
+    if known:
+        city.write(size=known)
+        for least in (10**9, 1):
+            monkeypatch.setattr(auditread, "PARALLEL_FROM", least)
+            assert run(city, state_dir=tmp_path / ("alone " if least > 1 else "children ")).exit_status() == 0
+    alone, children = both(city, monkeypatch)
+    assert alone == children
+    expected = {"number": "number-used", "both in one run": "number-used", "ref": "ref-used"}.get(lie)
+    assert [reason.code for reason in children.reasons] == ([expected] if expected else [])
+    assert children.exit_status() == (0 if lie == "an honest one" else 1)
+
+
+def _lie_at(lie: str, n: int, first: Record) -> dict[str, Any]:
+    """What is said at act ``n``: 350 and 520 lie in other bundles than what they repeat."""
+    if lie == "number" and n == 520:
+        return {"number": first.data["number"]}
+    if lie == "ref" and n == 350:
+        return {"ref": first.ref}
+    if lie == "both in one run" and n in (400, 401):
+        return {"number": "4/twice"}
+    return {}
 
 
 def test_over_the_network(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
