@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import importlib
 import marshal
 import os
@@ -46,9 +47,15 @@ def cores() -> int:
 class Workers:
     """Child processes that run one function; a context manager, which ends them."""
 
-    def __init__(self, function: str, context: Plain, count: int | None = None) -> None:
-        """``function`` is ``module:name``; ``count`` children, one for each core by default."""
-        self._children = [_Child(function, context) for _ in range(count or cores())]
+    def __init__(self, function: str, context: Plain, count: int | None = None, *, helping: bool = False) -> None:
+        """``function`` is ``module:name``; ``count`` children, one for each core by default.
+
+        With ``helping`` this process runs the function too, whenever it would have to wait: there is one child less by
+        default, and then no third process on two cores.
+        """
+        wanted = cores() - helping if count is None else count
+        self._here = functools.partial(_function_of(function), context) if helping else None
+        self._children = [_Child(function, context) for _ in range(wanted)]
 
     def __enter__(self) -> Workers:
         return self
@@ -61,34 +68,49 @@ class Workers:
         for child in self._children:
             child.end()
 
-    def map(self, tasks: Iterable[Plain]) -> Iterator[Plain]:
+    def map(self, tasks: Iterable[Plain], count: int | None = None) -> Iterator[Plain]:
         """Yield the function's result for each task, in their order; tasks are taken as children become free.
+
+        Where it is known that there are ``count`` tasks, children get fewer before them near the end, so that all end together.
 
         Raises:
             StoreError: ``worker-failed``: a child died or raised; nothing is known of its tasks.
         """
         numbered = enumerate(tasks)
         done: dict[int, Plain] = {}
-        number, more = 0, True
+        number, taken, more = 0, 0, True
         while True:
-            more = more and self._hand_out(numbered)
+            while more and (child := self._free(taken, count)) is not None:
+                following = next(numbered, None)
+                more, taken = following is not None, taken + 1
+                if following is not None:
+                    child.send(*following)
             if number in done:
                 yield done.pop(number)
                 number += 1
                 self._exchange(done, 0.0)
+            elif more and self._here is not None and (following := next(numbered, None)) is not None:
+                taken += 1
+                done[following[0]] = self._do(self._here, following[1])
+                self._exchange(done, 0.0)
             elif any(child.waiting for child in self._children):
                 self._exchange(done, None)
-            elif not more:
+            elif not more or self._here is not None:
                 return
 
-    def _hand_out(self, numbered: Iterator[tuple[int, Plain]]) -> bool:
-        """Give each child what it may have before it, in turn; tell whether more tasks may come."""
-        while len((child := min(self._children, key=lambda one: len(one.waiting))).waiting) < AHEAD:
-            following = next(numbered, None)
-            if following is None:
-                return False
-            child.send(*following)
-        return True
+    def _free(self, taken: int, count: int | None) -> _Child | None:
+        """Return the child with the least before it, if it may have more."""
+        if not self._children:
+            return None
+        child = min(self._children, key=lambda one: len(one.waiting))
+        left = AHEAD if count is None else 1 + (count - taken) // (2 * len(self._children) + 2)
+        return child if len(child.waiting) < min(AHEAD, left) else None
+
+    def _do(self, function: Callable[[Plain], Plain], task: Plain) -> Plain:
+        try:
+            return function(task)
+        except Exception as error:  # noqa: BLE001 (as in a child)
+            raise _failed(f"{type(error).__name__}: {error}") from None
 
     def _exchange(self, done: dict[int, Plain], timeout: float | None) -> None:
         """Write and read what the pipes take and give; wait for something, at most ``timeout`` seconds."""
@@ -135,14 +157,14 @@ class _Child:
         except BlockingIOError:
             return
         except OSError as error:
-            raise self._failed(str(error)) from None
+            raise _failed(str(error)) from None
 
     def read(self) -> Iterator[tuple[int, Plain]]:
         """Yield (number, result) of what has come."""
         with contextlib.suppress(BlockingIOError):
             came = os.read(self.results.fileno(), _PIPE)
             if not came:
-                raise self._failed("it ended")
+                raise _failed("it ended")
             self._came += came
         while len(self._came) >= _SIZE:
             end = _SIZE + int.from_bytes(self._came[:_SIZE], "little")
@@ -151,7 +173,7 @@ class _Child:
             problem, result = marshal.loads(bytes(self._came[_SIZE:end]))  # noqa: S302 (our own child wrote it)
             del self._came[:end]
             if problem:
-                raise self._failed(problem)
+                raise _failed(problem)
             yield self.waiting.popleft(), result
 
     def end(self) -> None:
@@ -165,8 +187,15 @@ class _Child:
         data = marshal.dumps(value)
         self.unsent.append(memoryview(len(data).to_bytes(_SIZE, "little") + data))
 
-    def _failed(self, problem: str) -> StoreError:
-        return StoreError(f"worker: {problem}", code="worker-failed", problem=problem[:300])
+
+def _failed(problem: str) -> StoreError:
+    return StoreError(f"worker: {problem}", code="worker-failed", problem=problem[:300])
+
+
+def _function_of(name: str) -> Callable[[Plain, Plain], Plain]:
+    module, _, function = name.partition(":")
+    found: Callable[[Plain, Plain], Plain] = getattr(importlib.import_module(module), function)
+    return found
 
 
 def _opened(file: IO[bytes] | None) -> IO[bytes]:
@@ -226,8 +255,7 @@ def main() -> None:
     end_with_parent()
     gc.set_threshold(50_000)  # plain data has no circles: looking for them often is a tenth of the time
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
-    module, _, name = sys.argv[1].partition(":")
-    _run(getattr(importlib.import_module(module), name))
+    _run(_function_of(sys.argv[1]))
 
 
 if __name__ == "__main__":

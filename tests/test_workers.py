@@ -52,3 +52,25 @@ def test_children_end() -> None:
         next(workers.map([0] * 20))
     assert len(pids) == 2
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+@pytest.mark.parametrize("children", [0, 1, 2])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_parent_that_helps(children: int, known: bool) -> None:
+    """Results come in order, whoever made them; the parent works where it would have to wait, and so no work is left over."""
+    tasks = [(n, bytes(n)) for n in range(80)]
+    count = len(tasks) if known else None
+    with Workers("tests.test_workers:double", 1000, children, helping=True) as workers:
+        assert list(workers.map(tasks, count)) == [(n + 1000, data) for n, data in tasks]
+        assert list(workers.map([], 0)) == []
+        assert list(workers.map(tasks[:1], 1)) == [(1000, b"")]
+    with Workers("tests.test_workers:odd", None, children, helping=True) as workers:
+        pids = set(workers.map([0] * 200, 200 if known else None))
+    assert os.getpid() in pids
+    assert len(pids) <= children + 1
+
+
+def test_a_parent_that_fails_while_it_helps() -> None:
+    """It fails the work as a child does."""
+    with Workers("tests.test_workers:odd", None, 0, helping=True) as workers, pytest.raises(StoreError, match="three"):
+        list(workers.map([0, 3]))

@@ -23,9 +23,9 @@ class Batch:
     What was not asked for beforehand is asked of the index, so a batch answers as the index would, only faster.
     """
 
-    def __init__(self, index: Index, records: Sequence[Record] = (), *, with_ids: bool = True) -> None:
+    def __init__(self, index: Index, records: Sequence[Record] = (), *, whole: bool = True) -> None:
         """``records`` are those that are going to be judged, where they are known already; see ``expect``, and ``Rows``."""
-        self.index, self.rows = index, Rows(with_ids=with_ids)
+        self.index, self.rows = index, Rows(whole=whole)
         self._late: list[tuple[Any, ...]] = []  # rows of acts that nobody has asked for yet
         self._by_ref: dict[str, Act] = {}
         self._by_id: dict[str, Act] = {}

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from ledger.records.numbers import fold_number, folded_hash
 from ledger.records.record import Record
 from ledger.records.replay import Act
@@ -44,6 +46,8 @@ TABLES = {
     "keys": "SELECT key, idx FROM keys UNION ALL SELECT key, idx FROM keys_new ORDER BY 1, 2",
 }
 MERGE_EVERY = 50_000
+
+_KEPT_WHOLE = ("contract", "void")  # kinds of whose fields something is asked later
 
 _KINDS = {"id": 0, "ref": 1, "number": 2, "sha256": 3}
 _BITS = 60
@@ -103,8 +107,8 @@ def look_up_values(record: Record) -> list[tuple[str, str, str]]:
     return found
 
 
-def act_row(record: Record) -> tuple[Any, ...]:
-    """Return the row of an act in ``acts``, without its place and time."""
+def act_row(record: Record, *, whole: bool = True) -> tuple[Any, ...]:
+    """Return the row of an act in ``acts``, without its place and time; see ``Rows`` for ``whole``."""
     data, payload = record.data, record.payload
     number, signed_on, relations = data["number"], data["signed_on"], data["relations"]
     folded = None if number is None else fold_number(number)
@@ -112,18 +116,25 @@ def act_row(record: Record) -> tuple[Any, ...]:
     signers, series, serial = data["signers"], data.get("series"), data.get("serial")
     return (
         record.id, data["ref"], data["kind"], data["form"], data["office"], number, folded, signed_on[:4], data["title"],
-        signed_on, signers[0] if len(signers) == 1 else " ".join(signers), named, series, serial, str(payload, "utf-8"),
+        signed_on, signers[0] if len(signers) == 1 else " ".join(signers), named, series, serial,
+        str(payload, "utf-8") if whole or data["kind"] in _KEPT_WHOLE else _signatories_of(data),
     )  # fmt: skip
+
+
+def _signatories_of(data: dict[str, Any]) -> str:
+    named = data["signatories"]
+    return orjson.dumps({"signatories": named}).decode("utf-8") if any("name" in one for one in named) else "{}"
 
 
 class Rows:
     """Rows that wait to be written together: ``executemany`` writes about twice as many a second.
 
-    Without ``with_ids`` acts are not found by their ids: whoever has an act's record has its reference.
+    An index that is not ``whole``, an audit's, does not find acts by their ids (whoever has an act's record has its
+    reference), and holds of most acts no more than the columns and the signatories: a body is two thirds of a row.
     """
 
-    def __init__(self, *, with_ids: bool = True) -> None:
-        self.with_ids = with_ids
+    def __init__(self, *, whole: bool = True) -> None:
+        self.whole = whole
         self.acts: list[tuple[Any, ...]] = []
         self.relations: list[tuple[int, str, str]] = []
         self.documents: list[tuple[int, str, int]] = []
@@ -135,8 +146,16 @@ class Rows:
         data, index = record.data, act.index
         self.documents += [(index, one["sha256"], one["size"]) for one in data["documents"] if "sha256" in one]
         self.relations += [(index, kind, target) for kind, target in act.relations]
-        self.keys += packed(keys if self.with_ids else keys[1:], index)
-        self.acts.append((index, act.time, *act_row(record)))
+        self.keys += packed(keys if self.whole else keys[1:], index)
+        self.acts.append((index, act.time, *act_row(record, whole=self.whole)))
+        self.last = index
+
+    def add_found(self, act: tuple[Any, ...], documents: Sequence[tuple[Any, ...]]) -> None:
+        """Add what the rows of an act and its documents, found in an index that is not whole, make beside themselves."""
+        index, ref, folded, relations = act[0], act[3], act[8], act[13]
+        self.relations += [(index, *one.split("=")) for one in relations.split()]
+        keys = [key_of("ref", ref), *(key_of("sha256", one[1]) for one in documents)]
+        self.keys += packed(keys if folded is None else [*keys, key_of("number", folded_hash(folded))], index)
         self.last = index
 
     def add_id(self, entry_id: str, index: int) -> None:

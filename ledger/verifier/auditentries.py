@@ -30,6 +30,7 @@ _ABOUT_SIGNATURES = ("bad-signature", "signatures-are-not-the-signers")
 _NEEDS_EARLIER_ACTS = ("unknown-target", "number-used")
 _MOST_NAMES = 400_000  # kept in memory, up to which a run that began with nothing need not ask the index for names
 
+Row = tuple[Any, ...]
 Opened = ReadEntry | LedgerError | Run
 
 
@@ -53,9 +54,10 @@ class EntryReplay:
         head = state.head
         self.prev, self.time, self.roster, self.blind = head.prev, head.time, head.roster, head.blind
         self.has_unchecked = state.unchecked() is not None
-        self.found, self.acts, self.rows = FoundInActs(state), Batch(state.index, with_ids=False), Rows(with_ids=False)
+        self.found, self.acts, self.rows = FoundInActs(state), Batch(state.index, whole=False), Rows(whole=False)
         self.names = set[int]()  # of the acts before, those that may be used again here; all of them if ``knows_all``
         self.knows_all = head.size == 0
+        self.kept: tuple[list[Row], list[Row]] = ([], [])  # rows of acts and documents of the bundle that is being read
         self.whole: Run | None = None  # the bundle that was read last, if it was one run
         self.offices: dict[str, str] | None = None  # of acts in runs by reference, from the first relation on
 
@@ -68,6 +70,7 @@ class EntryReplay:
             StoreError: the state is damaged, so that nothing can be said.
         """
         fault, times = None, list[str]()
+        self.kept = ([], [])
         found = [_opened(one) for one in bundle.entries]
         self._expect(found)
         try:
@@ -106,7 +109,7 @@ class EntryReplay:
 
     def _expect(self, found: Sequence[Opened]) -> None:
         """Look up together what keeping these entries needs to know of the acts before."""
-        self.acts = Batch(self.state.index, with_ids=False)
+        self.acts = Batch(self.state.index, whole=False)
         if not self.knows_all:
             names = [name for one in found if isinstance(one, Run) for name in one.names]
             self.names.update(self.state.index.known(names))
@@ -126,6 +129,7 @@ class EntryReplay:
         self.names.update(run.names)
         if self.offices is not None:
             self.offices.update((act[REF], act[OFFICE]) for act in run.acts)
+        self._note_rows(run.acts, run.documents)
         self.rows.acts += run.acts
         self.rows.documents += run.documents
         self.rows.relations += run.relations
@@ -134,6 +138,10 @@ class EntryReplay:
         for index, ref, looked in run.looked:
             self.found.note(index, ref, looked)
         return True
+
+    def _note_rows(self, acts: Sequence[Row], documents: Sequence[Row]) -> None:
+        self.kept[0].extend(acts)
+        self.kept[1].extend(documents)
 
     def _is_supposed(self, kind: str, target: str, office: str) -> bool:
         """Tell whether an act that a clear one names is as was supposed: it exists, and is of that office if that counts."""
@@ -154,7 +162,7 @@ class EntryReplay:
         self.rows.write_acts(self.state.connection)
         self.acts.write()
         self.found.keep()
-        self.state.add_leaves(bundle.start, leaves, times)
+        self.state.add_leaves(bundle.start, leaves, times, self.kept)
         head = self.state.head
         tree = head.tree().extend(leaves)
         frontier = tree.to_bytes().hex()
@@ -225,6 +233,8 @@ class EntryReplay:
 
     def _add_record(self, index: int, entry: Entry, record: Record) -> None:
         self.acts.add(record, index=index, time=entry.time)
+        rows = self.acts.rows
+        self._note_rows(rows.acts[-1:], [one for one in rows.documents if one[0] == index])
         self.found.add(record, index)
 
     def _add_unchecked(self, index: int, code: str, detail: str) -> None:

@@ -138,7 +138,7 @@ class LookUps:
             yield from (measure(self.source, *one) for one in asked)
             return
         tasks = (("look-ups", asked[at : at + _ASKED]) for at in range(0, len(asked), _ASKED))
-        for some in self.children.map(tasks):
+        for some in self.children.map(tasks, -(-len(asked) // _ASKED)):
             yield from (None if one is None else Measure(*one) for one in some)
 
     def _lines(self, name: str) -> _Lines:

@@ -73,12 +73,12 @@ class Children:
         is_plain = type(self.source) in (FolderSource, UrlSource)
         return is_plain and (count >= PARALLEL_FROM or self._workers is not None)
 
-    def map(self, tasks: Iterable[Plain]) -> Iterator[Plain]:
-        """Yield what ``auditclear`` answers to each task, in their order."""
+    def map(self, tasks: Iterable[Plain], count: int) -> Iterator[Plain]:
+        """Yield what ``auditclear`` answers to each of ``count`` tasks, in their order."""
         if self._workers is None:
-            context, count = (self.source.location, self.founding), min(cores(), MOST_CHILDREN)
-            self._workers = Workers("ledger.verifier.auditclear:answer", context, count)
-        return self._workers.map(tasks)
+            context, children = (self.source.location, self.founding), min(cores() - 1, MOST_CHILDREN)
+            self._workers = Workers("ledger.verifier.auditclear:answer", context, children, helping=True)
+        return self._workers.map(tasks, count)
 
     def close(self) -> None:
         """End them."""
@@ -115,6 +115,7 @@ def _read_here(view: View, start: int) -> Bundle:
 def _read_by_children(view: View, start: int, children: Children) -> Iterator[Bundle]:
     """What is wrong with a tile is raised in its turn, after the bundles before it."""
     stopped: list[LedgerError] = []
+    count = (view.size - 1) // TILE_WIDTH - start // TILE_WIDTH + 1
 
     def tasks() -> Iterator[Plain]:
         for at in _starts(start, view.size):
@@ -124,7 +125,7 @@ def _read_by_children(view: View, start: int, children: Children) -> Iterator[Bu
                 stopped.append(error)
                 return
 
-    for at, found in zip(_starts(start, view.size), children.map(tasks()), strict=False):
+    for at, found in zip(_starts(start, view.size), children.map(tasks(), count), strict=False):
         leaves = view.leaves(at // TILE_WIDTH)[at % TILE_WIDTH :]
         yield _read_here(view, at) if found is None else Bundle(at, leaves, _counted(found, len(leaves)))
     if stopped:

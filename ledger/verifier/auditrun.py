@@ -84,7 +84,7 @@ class Growing:
         data = record.data
         self.until = time
         self.names.update(keys[NAMES])
-        row = (index, time, *act_row(record))
+        row = (index, time, *act_row(record, whole=False))
         self.acts.append(row)
         folded = row[FOLDED]
         self.numbers.append(None if folded is None else folded_hash(folded))

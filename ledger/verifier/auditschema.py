@@ -1,7 +1,8 @@
 """The tables of an audit's state, and its head.
 
     acts, relations, …   ledger.index, made from the entries
-    leaves               leaf hashes and times of the entries that have been read, one row for each bundle
+    leaves               of the entries that have been read, one row for each bundle: their leaf hashes, their times, and a
+                         checksum of their rows in ``acts`` and ``documents``
     rosters              the roster payloads, with their places
     unchecked            entries of a later version: counted, never called false
     buckets, papers      look-up files and documents: which were in order, and in which run they were seen last
@@ -31,13 +32,13 @@ from ledger.tlog.merkle import Frontier
 
 __all__ = ["Head", "damaged", "prepare", "read_head", "require_founding", "save_head"]
 
-VERSION = 3
+VERSION = 4
 
 _NAME = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)")
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS leaves (
-  bundle INTEGER PRIMARY KEY, newest TEXT NOT NULL, times TEXT NOT NULL, hashes BLOB NOT NULL
+  bundle INTEGER PRIMARY KEY, newest TEXT NOT NULL, times TEXT NOT NULL, hashes BLOB NOT NULL, rows BLOB NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS rosters (idx INTEGER PRIMARY KEY, envelope BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS unchecked (idx INTEGER PRIMARY KEY, code TEXT NOT NULL, detail TEXT NOT NULL) STRICT;

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from ledger.errors import LedgerError, StoreError
 from ledger.index import Index
 from ledger.records.envelope import Envelope, dump_envelope, load_envelope
@@ -25,12 +27,15 @@ from ledger.tlog.merkle import HASH_SIZE, Frontier
 from ledger.tlog.tiles import TILE_WIDTH
 from ledger.verifier.auditschema import Head, damaged, prepare, read_head, require_founding, save_head
 
-__all__ = ["AuditState", "Evidence", "Head", "open_state"]
+__all__ = ["AuditState", "Evidence", "Head", "checksum", "open_state"]
 
 SMALL = 4096  # entries, up to which a state is checked whole whenever it is opened
 _CACHE_KIB = 32 * 1024
 _PAGE = 16 * 1024
 _TIME = 20
+
+
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +80,28 @@ class AuditState:
         """Note a value; to be called inside the transaction that keeps what it speaks of."""
         self.connection.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (name, str(value)))
 
-    def add_leaves(self, start: int, leaves: Sequence[bytes], times: Sequence[str]) -> None:
-        """Keep the leaf hashes and times of entries ``start …``, which lie in one bundle."""
+    def rows_between(self, start: int, end: int) -> tuple[list[Row], list[Row]]:
+        """Return the rows of ``acts`` and ``documents`` of entries ``start … end-1``."""
+        found = [f"SELECT * FROM {name} WHERE idx >= ? AND idx < ? ORDER BY idx" for name in ("acts", "documents")]
+        return self.rows(found[0], start, end), self.rows(found[1], start, end)
+
+    def add_leaves(self, start: int, leaves: Sequence[bytes], times: Sequence[str], rows: tuple[list[Row], list[Row]]) -> None:
+        """Keep the leaf hashes and times of entries ``start …``, which lie in one bundle, and a checksum of their ``rows``."""
         bundle, width = divmod(start, TILE_WIDTH)
-        earlier = self.rows("SELECT times, hashes FROM leaves WHERE bundle = ?", bundle) if width else [("", b"")]
-        if not earlier or len(earlier[0][1]) != width * HASH_SIZE or len(earlier[0][0]) != width * _TIME:
+        text, hashes, before = self._earlier(bundle, width) if width else ("", b"", ([], []))
+        digest = checksum(*(one + other for one, other in zip(before, rows, strict=True)))
+        row = (bundle, times[-1], text + "".join(one.ljust(_TIME) for one in times), hashes + b"".join(leaves), digest)
+        self.connection.execute("INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?, ?)", row)
+
+    def _earlier(self, bundle: int, width: int) -> tuple[str, bytes, tuple[list[Row], list[Row]]]:
+        """Return the times, leaf hashes and rows of the first ``width`` entries of a bundle, which have been read before."""
+        found = self.rows("SELECT times, hashes, rows FROM leaves WHERE bundle = ?", bundle)
+        if not found or len(found[0][1]) != width * HASH_SIZE or len(found[0][0]) != width * _TIME:
             raise damaged(self.folder, "leaf hashes")
-        text, hashes = earlier[0]
-        row = (bundle, times[-1], text + "".join(one.ljust(_TIME) for one in times), hashes + b"".join(leaves))
-        self.connection.execute("INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?)", row)
+        rows = self.rows_between(bundle * TILE_WIDTH, bundle * TILE_WIDTH + width)
+        if checksum(*rows) != found[0][2]:
+            raise damaged(self.folder, f"acts from entry {bundle * TILE_WIDTH} on")
+        return found[0][0], found[0][1], rows
 
     def after(self, time: str) -> tuple[int, int, str] | None:
         """Return the number of entries later than ``time``, the first of them and the newest time; None if there are none."""
@@ -225,6 +243,11 @@ def _translated(folder: Path) -> Iterator[None]:
         if error.code == "database" and any(word in str(error) for word in ("not a database", "malformed")):
             raise damaged(folder, str(error)) from None
         raise
+
+
+def checksum(acts: Sequence[Row], documents: Sequence[Row]) -> bytes:
+    """Return the SHA-256 of rows of the tables ``acts`` and ``documents``, as JSON."""
+    return hashlib.sha256(orjson.dumps((acts, sorted(documents)))).digest()
 
 
 def _evidence_names(folder: Path, kept: bytes, shown: bytes) -> tuple[str, str]:

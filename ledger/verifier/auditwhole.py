@@ -2,7 +2,7 @@
 
     file       SQLite's own check of every page
     leaves     the leaf hashes make the root that the head carries
-    index      the acts' own bytes make the index again
+    index      the rows of the acts have the checksums of when they were read, and make the rest of the index again
 
 It costs as much as the state is large, so it is made before an accusation, when it is asked for, and (but for the index)
 whenever a small state is opened. What it finds is this machine's damage, never the ledger's.
@@ -10,20 +10,20 @@ whenever a small state is opened. What it finds is this machine's damage, never 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ledger.errors import LedgerError, StoreError
-from ledger.index import SCHEMA, TABLES, Batch, Index
-from ledger.records.record import parse_record
+from ledger.index import SCHEMA, TABLES, Rows
 from ledger.sqlite import connect, driver
 from ledger.tlog.merkle import HASH_SIZE
 from ledger.tlog.tiles import TILE_WIDTH
 from ledger.verifier.auditschema import damaged
-from ledger.verifier.auditstate import AuditState
+from ledger.verifier.auditstate import AuditState, checksum
 
 __all__ = ["Certainty", "check_file", "check_leaves", "forget_files"]
 
-_TOGETHER = 1024  # acts
+_BEYOND = 2**62
 
 
 class Certainty:
@@ -70,25 +70,36 @@ def check_leaves(state: AuditState) -> None:
 
 
 def check_index(state: AuditState) -> None:
-    """Make the index again from the acts' own bytes, and require that it is the kept one."""
+    """Require that the rows are those that were kept, and that the index made of them again is the kept one."""
     fresh = connect("")  # a file of SQLite's own, so that a large ledger does not fill the memory
     try:
         fresh.execute("PRAGMA synchronous = OFF")
         fresh.executescript(SCHEMA)
         fresh.execute("BEGIN")
-        acts = state.connection.execute("SELECT idx, time, body FROM acts ORDER BY idx")
-        while some := acts.fetchmany(_TOGETHER):
-            batch = Batch(Index(fresh), with_ids=False)
-            for place, time, body in some:
-                batch.add(parse_record(body.encode("utf-8")), index=place, time=time)
-            batch.write()
-        for name, query in TABLES.items():
-            if not _same(state.connection.execute(query), fresh.execute(query)):
+        for acts, documents in _kept_rows(state):
+            made = Rows(whole=False)
+            for act in acts:
+                made.add_found(act, [one for one in documents if one[0] == act[0]])
+            made.write(fresh)
+        for name in ("relations", "keys"):
+            if not _same(state.connection.execute(TABLES[name]), fresh.execute(TABLES[name])):
                 raise damaged(state.folder, name)
     except (LedgerError, ValueError, driver().Error) as error:
         raise error if isinstance(error, StoreError) else damaged(state.folder, str(error)) from None
     finally:
         fresh.close()
+
+
+def _kept_rows(state: AuditState) -> Iterator[tuple[list[Any], list[Any]]]:
+    """Yield the rows of acts and documents, bundle by bundle, each held against its checksum; those of this run, as they are."""
+    size = state.head.size
+    for number, digest in state.rows("SELECT bundle, rows FROM leaves ORDER BY bundle"):
+        start = number * TILE_WIDTH
+        kept = state.rows_between(start, min(start + TILE_WIDTH, size))
+        if checksum(*kept) != digest:
+            raise damaged(state.folder, f"acts from entry {start} on")
+        yield kept
+    yield state.rows_between(size, _BEYOND)
 
 
 def _same(kept: Any, made: Any) -> bool:

@@ -33,6 +33,7 @@ _WORD = re.compile(r"[A-Z]+")
 _DIGIT = re.compile(r"[0-9]")
 _PARTS = re.compile(r"[^A-Za-z0-9]+")
 _OF_ACTS = (NUMBER, "incomplete", "values-at-odds", "direct")
+_KEPT = "SELECT idx, ref, body, kind, number, office FROM acts ORDER BY idx"
 _CODE = 1  # of the rules below: another one makes every act be asked again
 
 Data = dict[str, Any]
@@ -91,8 +92,9 @@ def refresh(state: AuditState) -> None:
     state.connection.execute("DELETE FROM people")
     state.set_mark("signatories-by", "")
     found = FoundInActs(state)
-    for index, body in state.connection.execute("SELECT idx, body FROM acts ORDER BY idx"):
-        found.add(Record(body.encode("utf-8"), "", orjson.loads(body)), index)
+    for index, ref, body, kind, number, office in state.connection.execute(_KEPT):
+        data = {"signatories": [], "kind": kind, "number": number, "office": office, **orjson.loads(body)}
+        found.note(index, ref, look_at(data))
     found.keep()
     state.set_mark("acts-by", _version())
 

@@ -215,7 +215,7 @@ class _Answers:
     def close(self) -> None:
         """End."""
 
-    def map(self, tasks: Iterator[Any]) -> Iterator[Any]:
+    def map(self, tasks: Iterator[Any], count: int) -> Iterator[Any]:
         """Yield what the test says of bundles."""
         for task in tasks:
             yield self.answer(self.context, task[1:]) if task[0] == "bundle" else auditclear.answer(self.context, task)
@@ -223,7 +223,7 @@ class _Answers:
 
 def answered(monkeypatch: pytest.MonkeyPatch, answer: Callable[[Any, Any], Any]) -> None:
     monkeypatch.setattr(auditread, "PARALLEL_FROM", 1)
-    monkeypatch.setattr(auditread, "Workers", lambda function, context, count: _Answers(answer, context))
+    monkeypatch.setattr(auditread, "Workers", lambda function, context, count, *, helping: _Answers(answer, context))
 
 
 def test_look_ups_that_children_cannot_read(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +273,7 @@ def test_children_that_fail(city: City, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(auditread, "PARALLEL_FROM", 1)
     monkeypatch.setattr(auditread, "MOST_CHILDREN", 1)
     real = auditread.Workers
-    monkeypatch.setattr(auditread, "Workers", lambda function, context, count: real("os:abort", context, count))
+    monkeypatch.setattr(auditread, "Workers", lambda function, context, count, *, helping: real("os:abort", context, count))
     with pytest.raises(StoreError) as caught:
         run(city)
     assert caught.value.code == "worker-failed"
