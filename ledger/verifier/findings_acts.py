@@ -126,7 +126,14 @@ def _is_plain(number: str) -> bool:
     """Tell whether nothing can be found in a number, at a glance: it has a digit, and no word of which anything is known."""
     if not number.isascii() or _DIGIT.search(number) is None:
         return False
-    return not any(map(_is_telling, _WORD.findall(number.upper())))
+    upper = number.upper()
+    return _maybe_telling().search(upper) is None or not any(map(_is_telling, _WORD.findall(upper)))
+
+
+@functools.cache
+def _maybe_telling() -> re.Pattern[str]:
+    """Return what is in every number that tells something: a mark of some kind of paper, or two digits of a Roman number."""
+    return re.compile("|".join(["[IVX][IVX]", *(re.escape(one["mark"]) for one in rules_data()["number_marks"])]))
 
 
 @functools.lru_cache(maxsize=4096)
