@@ -39,6 +39,7 @@ COMMANDS = {
     "verify": "check:verify",
     "bundle": "check:bundle",
     "audit": "check:audit",
+    "witness": "witness:witness",
 }
 
 

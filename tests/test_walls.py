@@ -24,19 +24,20 @@ MAY = {
     "index": {"errors", "keys", "records", "tlog"},
     "sqlite": {"errors"},
     "durable": {"errors"},
+    "clock": {"errors", "records"},
     "supervise": set(),
     "workers": {"errors", "supervise"},
     "pkcs8": BASE,
     "keyfile": BASE | {"keys", "pkcs8", "tlog"},
     "settings": BASE | {"tlog"},
     "catalog": PURE | {"sqlite"},  # derived from entries; knows no home
-    "publisher": PURE | {"keyfile", "sqlite", "durable", "catalog", "workers"},
+    "publisher": PURE | {"keyfile", "sqlite", "durable", "clock", "catalog", "workers"},
     "verifier": PURE | {"sqlite", "workers"},  # no store of the publisher's, and no private key
-    "witness": PURE | {"keyfile", "sqlite"},
+    "witness": PURE | {"keyfile", "sqlite", "clock"},
     "desk": PURE | {"keyfile", "sqlite"},  # no store; an index in memory, to plan an import
     "remote": PURE | {"settings"},  # a ledger elsewhere, by its API
     "web": PURE | {"sqlite", "durable", "catalog", "publisher", "verifier", "witness", "desk", "settings"},  # no key here
-    "commands": PURE | {"supervise", "keyfile", "sqlite", "durable", "settings", "catalog", "publisher", "verifier", "witness", "desk", "remote", "web"},
+    "commands": PURE | {"supervise", "keyfile", "sqlite", "durable", "clock", "settings", "catalog", "publisher", "verifier", "witness", "desk", "remote", "web"},
     "cli": BASE | {"commands"},
 }
 PURE_ROOMS = ("tlog", "records", "keys", "index", "errors")

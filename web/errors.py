@@ -9,12 +9,14 @@ from ledger.errors import (
     FormatError,
     LedgerError,
     NewerFormatError,
+    PolicyError,
+    SignatureError,
     StoreError,
     UsageError,
     VerificationError,
 )
 
-__all__ = ["STATUSES", "status_of"]
+__all__ = ["STATUSES", "status_of", "status_of_witness"]
 
 # By code first, where one kind of error means different things to a client.
 CODES: dict[str, int] = {
@@ -52,3 +54,18 @@ STATUSES: tuple[tuple[type[LedgerError], int], ...] = (
 def status_of(error: LedgerError) -> int:
     """Return the HTTP status for ``error``: 4xx is the request's fault, 503 this machine's, for a while."""
     return CODES.get(error.code) or next(status for kind, status in STATUSES if isinstance(error, kind))
+
+
+# What C2SP tlog-witness asks of ``add-checkpoint``, where that differs.
+WITNESS: tuple[tuple[type[LedgerError], int], ...] = (
+    (SignatureError, 403),
+    (PolicyError, 403),
+    (NewerFormatError, 503),
+)
+
+
+def status_of_witness(error: LedgerError) -> int:
+    """Return the HTTP status with which a witness answers ``error``."""
+    if error.code == "unknown-origin":
+        return 404
+    return next((status for kind, status in WITNESS if isinstance(error, kind)), None) or status_of(error)

@@ -18,7 +18,7 @@ from ledger.publisher.staging import clear_uploads
 from web.front.asgi import create_front
 from web.front.journal import Journal
 
-__all__ = ["parse_listen", "serve"]
+__all__ = ["parse_listen", "serve", "serve_front"]
 
 _FILES = 65_536
 _CONNECTIONS = 8192  # at most; one that pipelines and reads nothing takes some 35 KiB
@@ -36,9 +36,20 @@ def serve(home: Home, listen: str, *, started: Callable[[str], None] | None = No
     host, port, socket_path = parse_listen(listen)
     if socket_path is None:
         _check_free(host, port, listen)
-    _allow_connections()
     clear_uploads(home)
-    front = create_front(home, Journal())
+    serve_front(create_front(home, Journal()), listen, started=started)
+
+
+def serve_front(front: Any, listen: str, *, started: Callable[[str], None] | None = None) -> None:
+    """Answer HTTP at ``listen`` by an ASGI application until SIGTERM or SIGINT; ``started`` is told the address.
+
+    Raises:
+        UsageError, StoreError: as ``serve``.
+    """
+    host, port, socket_path = parse_listen(listen)
+    if socket_path is None:
+        _check_free(host, port, listen)
+    _allow_connections()
     with contextlib.suppress(ImportError):
         import uvloop
 

@@ -34,7 +34,7 @@ _SAID = ("not-running", "restored", "unpublished")  # which the other lines have
 @session
 def sequence(here: Session, accept_clock: bool, once: bool) -> int:
     """Run the sequencer: take up what is submitted, sign, publish. One per ledger."""
-    from ledger.publisher.clock import Clock
+    from ledger.clock import Clock
     from ledger.publisher.sequencer import Sequencer, run
     from ledger.publisher.sharing import logs_kept, share
     from ledger.publisher.signing import open_log_keys

@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from ledger.clock import Clock
 from ledger.durable import check_free_space, make_folder, sync_folder, write_over
 from ledger.errors import AdmissionError, StoreError
 from ledger.keyfile import load_log_keys
 from ledger.publisher.admission import append_entry, empty_tip
 from ledger.publisher.catalogue import keep_catalogue
-from ledger.publisher.clock import Clock
 from ledger.publisher.home import Home, format_settings
 from ledger.publisher.outbox import flush
 from ledger.publisher.schema import create_inbox, create_ledger

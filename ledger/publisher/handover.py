@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ledger.clock import Clock
 from ledger.durable import check_free_space
 from ledger.errors import LedgerError, Reason, StoreError
 from ledger.index.examined import Clear, Examined
 from ledger.publisher.admission import WORTH_WORKERS, examine_all
 from ledger.publisher.ahead import Ahead
-from ledger.publisher.clock import Clock
 from ledger.publisher.home import Home
 from ledger.publisher.inbox import Inbox
 from ledger.publisher.sequencer import BATCH, Sequencer, no_collecting

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from ledger.clock import Clock, check_clock
 from ledger.durable import check_free_space
 from ledger.errors import LedgerError, Reason
 from ledger.index.examined import Clear, Examined
@@ -16,7 +17,6 @@ from ledger.keyfile import LogKeys
 from ledger.publisher.admission import commit, examine_all, tip_of
 from ledger.publisher.ahead import Ahead
 from ledger.publisher.catalogue import keep_catalogue
-from ledger.publisher.clock import Clock, check_clock
 from ledger.publisher.home import Home
 from ledger.publisher.inbox import Inbox, Pending
 from ledger.publisher.outbox import flush, resume

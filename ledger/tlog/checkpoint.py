@@ -14,7 +14,7 @@ from ledger.errors import FormatError
 from ledger.tlog.encoding import format_base64, parse_base64, parse_decimal
 from ledger.tlog.merkle import HASH_SIZE
 
-__all__ = ["Checkpoint", "format_checkpoint", "is_origin", "parse_checkpoint"]
+__all__ = ["Checkpoint", "format_checkpoint", "is_origin", "parse_any_checkpoint", "parse_checkpoint"]
 
 _ORIGIN = re.compile(r"[a-z0-9.-]+(/[a-z0-9._-]+)*", re.ASCII)
 
@@ -62,3 +62,21 @@ def parse_checkpoint(text: bytes) -> Checkpoint:
     if not is_origin(origin) or len(root) != HASH_SIZE:
         raise FormatError("a checkpoint has an origin, a size and a root hash", code="bad-checkpoint")
     return Checkpoint(origin, size, root)
+
+
+def parse_any_checkpoint(text: bytes) -> Checkpoint:
+    """Return the checkpoint that a note's text holds, of whatever log: any origin, and extension lines (tlog-checkpoint).
+
+    Raises:
+        FormatError: fewer than three lines, an empty one, or no size or root hash.
+    """
+    try:
+        lines = text.decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        raise FormatError("a checkpoint is UTF-8", code="bad-checkpoint") from None
+    if len(lines) < 4 or lines[-1] or not all(lines[:-1]):
+        raise FormatError("a checkpoint has three lines or more, none of them empty", code="bad-checkpoint")
+    root = parse_base64(lines[2])
+    if len(root) != HASH_SIZE:
+        raise FormatError("a checkpoint has an origin, a size and a root hash", code="bad-checkpoint")
+    return Checkpoint(lines[0], parse_decimal(lines[1]), root)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["check_signature", "cosign_ed25519", "cosign_mldsa44", "open_checkpoint", "sign_note_ed25519"]
 
 Sign = Callable[[bytes], bytes]
+Parse = Callable[[bytes], Checkpoint]
 _MAX_TIME = 2**63 - 1
 
 
@@ -36,13 +37,15 @@ def sign_note_ed25519(sign: Sign, public: bytes, name: str, text: bytes) -> Note
     return NoteSignature(name, key_id(name, ED25519, public), sign(text))
 
 
-def cosign_ed25519(sign: Sign, public: bytes, name: str, text: bytes, timestamp: int) -> NoteSignature:
-    """Return a cosignature of type 0x04 over a checkpoint's text.
+def cosign_ed25519(
+    sign: Sign, public: bytes, name: str, text: bytes, timestamp: int, parse: Parse = parse_checkpoint
+) -> NoteSignature:
+    """Return a cosignature of type 0x04 over a checkpoint's text, which ``parse`` accepts.
 
     Raises:
         FormatError: the text is no checkpoint, or the time is not 1 … 2**63-1.
     """
-    parse_checkpoint(text)
+    parse(text)
     signature = _time_bytes(timestamp) + sign(_ed25519_message(text, timestamp))
     return NoteSignature(name, key_id(name, COSIGNATURE_ED25519, public), signature)
 
@@ -58,7 +61,7 @@ def cosign_mldsa44(private: MLDSA44PrivateKey, name: str, checkpoint: Checkpoint
     return NoteSignature(name, key_id(name, COSIGNATURE_MLDSA44, public), signature)
 
 
-def check_signature(key: VerifierKey, text: bytes, signature: NoteSignature) -> int | None:
+def check_signature(key: VerifierKey, text: bytes, signature: NoteSignature, parse: Parse = parse_checkpoint) -> int | None:
     """Accept a signature by ``key`` over a checkpoint's text; return its time, or None for type 0x01.
 
     Raises:
@@ -73,7 +76,7 @@ def check_signature(key: VerifierKey, text: bytes, signature: NoteSignature) -> 
         return None
     if key.algorithm not in (COSIGNATURE_ED25519, COSIGNATURE_MLDSA44):
         raise NewerFormatError(f"signature type 0x{key.algorithm:02x}", algorithm=f"0x{key.algorithm:02x}")
-    checkpoint = parse_checkpoint(text)
+    checkpoint = parse(text)
     timestamp = int.from_bytes(signature.signature[:8], "big")
     raw = signature.signature[8:]
     if not 0 < timestamp <= _MAX_TIME:
@@ -85,7 +88,9 @@ def check_signature(key: VerifierKey, text: bytes, signature: NoteSignature) -> 
     return timestamp
 
 
-def open_checkpoint(note: Note, keys: Iterable[VerifierKey]) -> dict[VerifierKey, int | None]:
+def open_checkpoint(
+    note: Note, keys: Iterable[VerifierKey], parse: Parse = parse_checkpoint
+) -> dict[VerifierKey, int | None]:
     """Return the keys that signed ``note``, with the times they state. Signatures by unknown keys are ignored.
 
     Raises:
@@ -103,7 +108,7 @@ def open_checkpoint(note: Note, keys: Iterable[VerifierKey]) -> dict[VerifierKey
             continue
         if signer in found:
             raise SignatureError(f"{signer.name} signed twice")
-        found[signer] = check_signature(signer, note.text, signature)
+        found[signer] = check_signature(signer, note.text, signature, parse)
     if not found:
         raise PolicyError("no known key has signed this checkpoint", code="wrong-key")
     return found

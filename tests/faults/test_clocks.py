@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from ledger.clock import Clock
 from ledger.errors import StoreError
-from ledger.publisher.clock import Clock
 from ledger.publisher.handover import Outcome, Submission, sequence_once
 from ledger.publisher.home import Home
 from ledger.publisher.inbox import Inbox

@@ -20,10 +20,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from ledger.clock import Clock
 from ledger.errors import LedgerError
 from ledger.keyfile import load_log_keys, new_log_keys
 from ledger.publisher.backup import back_up
-from ledger.publisher.clock import Clock
 from ledger.publisher.handover import Submission, hand_over, sequence_once
 from ledger.publisher.home import Home, add_log_key
 from ledger.publisher.inbox import Inbox

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ledger.clock import Clock
 from ledger.errors import StoreError
-from ledger.publisher.clock import Clock
 from ledger.publisher.fsck import check_home
 from ledger.publisher.handover import Submission, sequence_once
 from ledger.publisher.inbox import Inbox
