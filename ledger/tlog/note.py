@@ -47,6 +47,7 @@ KEY_SIZES = {ED25519: 32, COSIGNATURE_ED25519: 32, COSIGNATURE_MLDSA44: 1312}
 MAX_SIGNATURES = 16
 MAX_NOTE = 128 * 1024
 _DASH = "\u2014 "
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _ID = re.compile(r"[0-9a-f]{8}", re.ASCII)
 
 
@@ -89,7 +90,7 @@ def parse_note(data: bytes) -> Note:
         whole = data.decode("utf-8")
     except UnicodeDecodeError:
         raise FormatError("a note is UTF-8", code="bad-note") from None
-    if any(character < " " and character != "\n" for character in whole):
+    if _CONTROL.search(whole):
         raise FormatError("a note holds no control character but newline", code="bad-note")
     text, blank, lines = whole.rpartition("\n\n")
     if not blank or not lines.endswith("\n"):

@@ -2,7 +2,7 @@
 
     logs     the logs it watches: origin, keys, and why it cosigns nothing of one just now (``locked``)
     heads    the newest checkpoint of each that it has cosigned, as it serves it
-    odd      signed checkpoints that do not continue what it has cosigned: each may convict its log
+    odd      requests with a signed checkpoint that contradicts what it has cosigned: each convicts its log
     words    what the operator has said on their own word
 
 A copy of this file knows less than the witness has signed. So a copy made by ``backup`` is locked, and a file that is found
@@ -112,7 +112,7 @@ class WitnessState:
         self.connection.execute(query, (origin, seen.size, seen.root, time, note))
 
     def keep_odd(self, origin: str, time: int, code: str, body: bytes) -> None:
-        """Keep a signed checkpoint that does not continue what was cosigned, once, and the first thousand of a log."""
+        """Keep a request that contradicts what was cosigned, once, and the first thousand of a log."""
         digest = hashlib.sha256(origin.encode("utf-8") + b"\n" + body).digest()
         few = "(SELECT count(*) FROM odd WHERE origin = ?1) < ?6"
         query = f"INSERT OR IGNORE INTO odd SELECT NULL, ?1, ?2, ?3, ?4, ?5 WHERE {few}"

@@ -34,6 +34,7 @@ from web.witness.page import witness_page
 __all__ = ["WitnessFront"]
 
 _MOST = 256 * 1024  # bytes of a request: 63 hashes and a note of 128 KiB are less
+_READ = 8 * 1024 * 1024
 _WITHIN = 20.0  # seconds for a request's body
 _TOGETHER, _WAITING = 64, 1024
 _CHECKPOINT = re.compile(r"/([0-9a-f]{64})/checkpoint")
@@ -174,12 +175,17 @@ async def _body_of(receive: Receive) -> bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ConnectionError("the sender is gone")
-        pieces.append(message.get("body", b""))
-        size += len(pieces[-1])
-        if size > _MOST:
-            raise FormatError(f"more than {_MOST} bytes", code="too-long", size=size, limit=_MOST)
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size <= _MOST:
+            pieces.append(piece)
+        if size > _READ:
+            raise ConnectionError("a body without an end")
         if not message.get("more_body"):
-            return b"".join(pieces)
+            break
+    if size > _MOST:  # read to its end, or the sender would not hear the answer
+        raise FormatError(f"more than {_MOST} bytes", code="too-long", size=size, limit=_MOST)
+    return b"".join(pieces)
 
 
 def _asked(scope: Scope) -> str | None:

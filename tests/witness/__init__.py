@@ -1,0 +1,1 @@
+"""The witness: its rules from the specification, its state, and both over HTTP."""
