@@ -1,6 +1,6 @@
 """``python -m bench [PART …]``: all measurements, one table; under 15 minutes, and nothing else should run beside it.
 
-Parts: writing, growth, serving, pages; and ``million``, which is not among all: pages of 1,000,000 acts.
+Parts: writing, growth, serving, pages, witness; and ``million``, which is not among all: pages of 1,000,000 acts.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from bench.importing import cost_at_size, imports, public_size, whole_imports
 from bench.reading import reading
 from bench.serving import files_against_nginx, submissions
 from bench.table import Row, print_head, print_rows
+from bench.witnessing import witnessing
 from tests.publisher.town import Town
 
 
@@ -41,6 +42,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "growth": lambda: iter([cost_at_size()]),
     "serving": _serving,
     "pages": lambda: iter(reading((10_000, 100_000))),
+    "witness": lambda: iter(witnessing()),
     "million": lambda: iter(reading((1_000_000,))),
 }
 

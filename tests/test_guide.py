@@ -90,7 +90,7 @@ def test_every_command_of_ours_in_the_guide_was_run() -> None:
     run = {match for command in commands() for match in re.findall(r"\bbening ([a-z]+)", command)}
     assert run >= {"key", "init", "sign", "roster", "publish", "verify", "status", "fsck", "backup", "restore", "recover", "upgrade", "audit"}
     units = "".join(path.read_text() for path in (ROOT / "examples" / "systemd").glob("*.service"))
-    assert set(re.findall(r"ExecStart=\S+/bening ([a-z]+)", units)) == {"sequence", "web", "backup"}
+    assert set(re.findall(r"ExecStart=\S+/bening ([a-z]+)", units)) == {"sequence", "web", "backup", "witness"}
 
 
 def failures() -> list[str]:
