@@ -33,7 +33,7 @@ from ledger.verifier.auditrun import ClearEntry, Growing
 from ledger.verifier.client import Source, open_source, read_roster
 from ledger.verifier.reader import read_bundle
 
-__all__ = ["PARTS", "SELDOM", "Clearing", "answer", "examine"]
+__all__ = ["PARTS", "SELDOM", "Clearing", "answer", "examine", "forget"]
 
 PARTS = "parts"
 SELDOM = (20_000, 10, 10)  # garbage collections: what a bundle makes has no circles, and looking for them costs a twelfth
@@ -63,6 +63,12 @@ def examine(context: Plain, about: Plain) -> Plain:
         return None
     width = start % TILE_WIDTH
     return _clearing(where, founding).examine_all(start, leaves[width:], entries[width:])
+
+
+def forget() -> None:
+    """Forget the source and its rosters: whoever helped its children may audit again later, when there are more."""
+    _source.cache_clear()
+    _clearing.cache_clear()
 
 
 @functools.lru_cache(maxsize=1)

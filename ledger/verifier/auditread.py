@@ -19,6 +19,7 @@ from ledger.records.entry import Entry, parse_entry
 from ledger.records.envelope import Envelope, Signature
 from ledger.records.record import RECORD_TYPE, Record
 from ledger.tlog.tiles import TILE_WIDTH
+from ledger.verifier.auditclear import forget
 from ledger.verifier.auditrun import CLEAR, Run
 from ledger.verifier.client import FolderSource, Source, UrlSource
 from ledger.verifier.reader import View
@@ -84,6 +85,7 @@ class Children:
         """End them."""
         if self._workers is not None:
             self._workers.close()
+            forget()
 
 
 def bundles(view: View, start: int, children: Children) -> Generator[Bundle]:

@@ -15,7 +15,7 @@ from ledger.records.entry import dump_entry, parse_entry
 from ledger.records.envelope import Envelope, Signature
 from ledger.records.record import RECORD_TYPE, Record
 from ledger.records.replay import judge
-from ledger.verifier import auditclear, auditfiles, auditread, auditrun
+from ledger.verifier import auditclear, auditentries, auditfiles, auditread, auditrun
 from ledger.verifier.audit import AuditReport
 from ledger.verifier.auditclear import Clearing
 from ledger.verifier.auditrun import CLEAR
@@ -323,3 +323,19 @@ def test_what_was_allowed_once(city: City, seed: int) -> None:
         counts[bool(reasons)] += 1
     assert min(counts) > 40
     assert clearing._allowed
+
+
+def test_whoever_helps_forgets(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that audits again later reads the rosters again: what it had kept would know none of the new ones."""
+    monkeypatch.setattr(auditread, "PARALLEL_FROM", 1)
+    monkeypatch.setattr(auditread, "MOST_CHILDREN", 0)
+    assert run(city).exit_status() == 0
+    assert auditclear._clearing.cache_info().currsize == auditclear._source.cache_info().currsize == 0
+    city.enrol("Baru", ["dinas"])
+    city.publish()
+    city.write()
+    parsed: list[bytes] = []
+    real = auditentries.parsed
+    monkeypatch.setattr(auditentries, "parsed", lambda data: parsed.append(data) or real(data))
+    assert run(city).exit_status() == 0
+    assert len(parsed) == 1  # the roster payload; the act was clear by the new roster
