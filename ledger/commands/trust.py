@@ -123,6 +123,6 @@ def _key_ids(pin: Pin) -> list[tuple[str, str]]:
 
 
 def _witnesses(pin: Pin) -> list[str]:
-    from ledger.tlog.policy import LOG_PQ
+    from ledger.tlog.organisations import organisations
 
-    return [name for name in pin.policy.witnesses if name != LOG_PQ]
+    return list(organisations(pin.policy))

@@ -112,11 +112,11 @@ class Policy:
         if log_key is None:
             raise PolicyError(f"not signed by {checkpoint.origin}", code="wrong-key", origin=checkpoint.origin)
         cosigned = {witnesses[key]: time for key, time in opened.items() if key in witnesses}
-        if not self._holds(cosigned):
+        if not self.is_quorum(cosigned):
             self._refuse(cosigned)
         return Opened(checkpoint, note, log_key, cosigned)
 
-    def _holds(self, cosigned: Iterable[str]) -> bool:
+    def is_quorum(self, cosigned: Iterable[str]) -> bool:
         """Tell whether these witnesses are a quorum. Groups name only earlier ones: one pass in their order is enough."""
         witnessed = set(cosigned)
         for name, group in self.groups.items():
@@ -127,7 +127,7 @@ class Policy:
     def _refuse(self, cosigned: Mapping[str, int | None]) -> NoReturn:
         """Raise what keeps the quorum from being reached."""
         unknown = [name for name, one in self.witnesses.items() if one.key is None]
-        if unknown and self._holds([*cosigned, *unknown]):
+        if unknown and self.is_quorum([*cosigned, *unknown]):
             raise NewerFormatError(f"the quorum needs keys of a newer type: {', '.join(unknown)}")
         if LOG_PQ in self.witnesses and LOG_PQ not in cosigned:
             raise PolicyError("the log's post-quantum signature is missing", code="wrong-key")

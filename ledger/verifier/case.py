@@ -22,7 +22,8 @@ from ledger.records.events import ROSTER_TYPE
 from ledger.records.record import RECORD_TYPE, Record, parse_record
 from ledger.records.roster import Roster, judge_roster
 from ledger.tlog.merkle import check_inclusion, leaf_hash
-from ledger.tlog.policy import LOG_PQ, Opened, Policy
+from ledger.tlog.organisations import co_recorded, organisations
+from ledger.tlog.policy import Opened, Policy
 from ledger.tlog.proof import Proof
 from ledger.verifier.facts import facts_of
 from ledger.verifier.later import add_later
@@ -298,14 +299,14 @@ def _judge_roster_entry(case: Case, entry: Entry) -> None:
 
 
 def _witnesses(case: Case, opened: Opened) -> None:
-    """Say who co-records the list; the log's own post-quantum key is no witness."""
-    names = [name for name in case.trusted.policy.witnesses if name != LOG_PQ]
-    seen = [name for name in names if name in opened.cosigned]
+    """Say which organisations co-record the list; the log's own post-quantum key is none."""
+    policy = case.trusted.policy
+    names, seen = list(organisations(policy)), co_recorded(policy, opened.cosigned)
     if not names:
         case.add("witnesses", "not_checked", "no-witness-in-policy")
     elif seen:
         case.add("witnesses", "passed", "witnessed", names=", ".join(seen))
-        times = [time for name in seen if (time := opened.cosigned[name]) is not None]
+        times = [time for time in seen.values() if time is not None]
         if case.facts is not None and times:
             case.facts = replace(case.facts, witnessed=format_time(min(times)))
     else:

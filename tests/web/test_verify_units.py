@@ -548,6 +548,8 @@ def _policies(city: City) -> list[bytes]:
         "quorum none\n", f"{kpk}\nquorum kpk\n", f"{kpk}\n{bpk}\ngroup w 1 kpk bpk\nquorum w\n", f"{kpk}\n{bpk}\ngroup w all kpk bpk\nquorum w\n",
         f"{kpk}\n{bpk}\n{bpkp}\ngroup w 2 kpk bpk bpkp\nquorum w\n", f"witness log-pq {pq}\n{kpk}\ngroup q all log-pq kpk\nquorum q\n",
         f"witness log-pq {pq}\nquorum log-pq\n", f"{kpk}\n{bpk}\ngroup i any kpk\ngroup w all i bpk\nquorum w\n", f"{kpk}\nquorum none\n",
+        f"{kpk}\nwitness second {_second_vkey()}\n{bpk}\ngroup komisi any kpk second\ngroup w all komisi bpk\nquorum w\n",
+        f"{kpk}\nwitness second {_second_vkey()}\ngroup komisi all kpk second\nquorum komisi\n",
     ]  # fmt: skip
     return [(head + body).encode() for head in heads for body in bodies]
 
@@ -558,22 +560,30 @@ def _vkey(name: str) -> str:
     return format_vkey(witness_vkey(name))
 
 
+def _second_vkey() -> str:
+    """Another key of the same name: two keys of one organisation."""
+    from ledger.tlog.note import COSIGNATURE_ED25519, format_vkey, make_vkey
+
+    return format_vkey(make_vkey(witness_vkey("kpk").name, COSIGNATURE_ED25519, b"s" * 32))
+
+
 def test_policies(js: Checker, city: City) -> None:
     """Whole and mutated policies are read or refused alike, with the same founding; and one is weaker than another alike."""
     chance = random.Random(13)
     whole = _policies(city)
     lines = [line for one in whole for line in one.splitlines(keepends=True)]
     texts = whole + [b"".join(chance.sample(lines, chance.randrange(1, 6))) for _ in range(800)] + [_bent(one, chance) for one in whole * 60]
-    found = each(js, "policy", "(() => { const p = m.parsePolicy(b.parseBase64(c)); return [m.policyFounding(b.parseBase64(c)), m.vkeysOf(p), [...p.witnesses.keys()], p.quorum]; })()", [b64(one) for one in texts])
+    found = each(js, "policy", "(() => { const p = m.parsePolicy(b.parseBase64(c)); return [m.policyFounding(b.parseBase64(c)), m.vkeysOf(p), [...p.witnesses.keys()], p.quorum, [...m.organisations(p)]]; })()", [b64(one) for one in texts])
     for text, one in zip(texts, found, strict=True):
         try:
             policy = parse_policy(text)
         except LedgerError as error:
             assert one == {"no": KINDS[type(error).__name__]}, text
             continue
+        from ledger.tlog.organisations import organisations
         from ledger.verifier.pins import vkeys_of
 
-        assert one == [policy_founding(text), list(vkeys_of(policy)), list(policy.witnesses), policy.quorum], text
+        assert one == [policy_founding(text), list(vkeys_of(policy)), list(policy.witnesses), policy.quorum, [[name, list(members)] for name, members in organisations(policy).items()]], text
     pairs = [(one, other) for one in whole[:9] for other in whole[:9]]
     script = "(async () => { const p = await import('/static/verify/policy.js'); return m.isWeaker(p.parsePolicy(b.parseBase64(c[0])), p.parsePolicy(b.parseBase64(c[1]))); })()"
     assert each(js, "weaker", script, [[b64(one), b64(other)] for one, other in pairs]) == [weaker(parse_policy(one), parse_policy(other)) for one, other in pairs]

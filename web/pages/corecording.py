@@ -13,6 +13,7 @@ from ledger.errors import LedgerError
 from ledger.records.entry import format_time
 from ledger.tlog.cosignature import open_checkpoint
 from ledger.tlog.note import parse_note
+from ledger.tlog.organisations import co_recorded, organisations
 from ledger.tlog.policy import LOG_PQ, Policy, parse_policy
 from web.site import Reading
 
@@ -23,7 +24,7 @@ _MOST_HEADS = 64
 
 @dataclass(frozen=True, slots=True)
 class CoRecorder:
-    """A witness of the policy: its name there, the name of its key, and when (UTC) it co-recorded the newest state, if it did."""
+    """An organisation of the policy: its name there, its keys' name, and when (UTC) it co-recorded the newest state, or None."""
 
     name: str
     key_name: str
@@ -31,11 +32,12 @@ class CoRecorder:
 
 
 def co_recorders(reading: Reading) -> list[CoRecorder]:
-    """Return the witnesses that the published policy names; none yet is an empty list."""
+    """Return the organisations whose witnesses the published policy names; none yet is an empty list."""
     policy = _policy_of(reading)
-    names = [name for name in policy.witnesses if name != LOG_PQ] if policy else []
-    times = _times(policy, reading.checkpoint) if policy and names else {}
-    return [CoRecorder(name, _key_name(policy, name), times.get(name)) for name in names if policy]
+    if policy is None:
+        return []
+    named, times = organisations(policy), _times(policy, reading.checkpoint)
+    return [CoRecorder(name, _key_name(policy, members[0]), times.get(name)) for name, members in named.items()]
 
 
 def first_co_recorded(reading: Reading, index: int) -> str | None:
@@ -55,17 +57,18 @@ def first_co_recorded(reading: Reading, index: int) -> str | None:
 
 
 def _times(policy: Policy, note: bytes) -> dict[str, str]:
-    """Return when each witness of ``policy`` has cosigned ``note``; a signature that does not hold counts for nobody."""
+    """Return when each organisation of ``policy`` has cosigned ``note``; a signature that does not hold counts for nobody."""
     keys = {one.key: name for name, one in policy.witnesses.items() if one.key is not None and name != LOG_PQ}
     try:
         opened = open_checkpoint(parse_note(note), keys)
     except LedgerError:
         return {}
-    return {keys[key]: format_time(time) for key, time in opened.items() if time is not None}
+    found = co_recorded(policy, {keys[key]: time for key, time in opened.items()})
+    return {name: format_time(time) for name, time in found.items() if time is not None}
 
 
-def _key_name(policy: Policy | None, name: str) -> str:
-    key = policy.witnesses[name].key if policy else None
+def _key_name(policy: Policy, name: str) -> str:
+    key = policy.witnesses[name].key
     return key.name if key else ""
 
 

@@ -20,7 +20,7 @@ import { endedAt, namesKeysOf, openByRoster } from "./logkeys.js";
 import { checkInclusion, leafHash } from "./merkle.js";
 import { claimedBy } from "./note.js";
 import { checkEventPlace } from "./place.js";
-import { LOG_PQ, openCheckpoint, originOf } from "./policy.js";
+import { openCheckpoint, organisations, originOf } from "./policy.js";
 import { RECORD_TYPE, parseRecord } from "./record.js";
 import { EMPTY_ROSTER, judgeRoster } from "./roster.js";
 import { sha256Hex } from "./sha256.js";
@@ -254,12 +254,14 @@ async function judgeRosterEntry(dossier, entry) {
   }
 }
 
-/** Say who co-records the list; the log's own post-quantum key is no witness, and no browser can check it. */
+/** Say which organisations co-record the list; the log's own post-quantum key is none, and no browser can check it. */
 function addWitnesses(dossier, { cosigned }) {
   dossier.add("post-quantum", "not_checked", "post-quantum");
-  const names = [...dossier.trusted.policy.witnesses.keys()].filter((name) => name !== LOG_PQ);
-  const seen = names.filter((name) => cosigned.has(name));
-  const times = seen.map((name) => cosigned.get(name)).filter((time) => time !== null);
+  const named = organisations(dossier.trusted.policy);
+  const names = [...named.keys()];
+  const seen = names.filter((name) => named.get(name).some((one) => cosigned.has(one)));
+  const keys = seen.flatMap((name) => named.get(name)).filter((one) => cosigned.has(one));
+  const times = keys.map((one) => cosigned.get(one)).filter((time) => time !== null);
   if (!names.length) dossier.add("witnesses", "not_checked", "no-witness-in-policy");
   else if (!seen.length) dossier.add("witnesses", "not_checked", "no-witness-signed", { names: names.join(", ") });
   else {

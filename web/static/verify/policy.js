@@ -56,6 +56,18 @@ export function vkeysOf(policy) {
   return [...policy.logs, ...(second ? [second] : [])].map(formatVkey);
 }
 
+/** Return Map(organisation: its witnesses): keys of one name in a group `any` are one voice; the log's own key is none. */
+export function organisations(policy) {
+  const together = new Map();
+  for (const [name, { needed, members }] of policy.groups) {
+    const names = new Set(members.map((one) => policy.witnesses.get(one)?.key?.name ?? null));
+    const isOne = needed === 1 && !members.includes(LOG_PQ) && members.length > 1 && names.size === 1 && !names.has(null);
+    if (isOne) for (const member of members) together.set(member, [name, members]);
+  }
+  const others = [...policy.witnesses.keys()].filter((name) => name !== LOG_PQ);
+  return new Map(others.map((name) => together.get(name) ?? [name, [name]]));
+}
+
 /** Return {checkpoint, logKey, cosigned: Map(witness: time)} of a signed note, if the policy accepts it. */
 export async function openCheckpoint(policy, data) {
   const note = parseNote(data);
