@@ -45,9 +45,10 @@ _policy = click.option("--policy", type=_FILE, help="Check by this policy file i
 @session
 def verify(here: Session, files: tuple[Path, ...], proof: Path | None, policy: Path | None, founding: str | None,
            roster: Path | None, salt: Path | None, ref: str | None, number: str | None, offline: bool) -> int:  # fmt: skip
-    """Check documents, proofs and evidence bundles; or look up what a paper says.
+    """Check documents, proofs, evidence bundles and convictions; or look up what a paper says.
 
-    0: published, unchanged, signer checked. 1: false or disputed. 3: something needed could not be checked.
+    0: published, unchanged, signer checked; or a conviction of a pinned ledger holds. 1: false or disputed. 3: something
+    needed could not be checked.
     """
     from ledger.records.numbers import fold_number
     from ledger.verifier.verdict import combined_status
@@ -199,8 +200,14 @@ def _warn(here: Session, trusted: Trusted, location: str) -> None:
 
 
 def _verify_one(here: Session, path: Path, given: _Given) -> list[Verdict]:
-    from ledger.verifier.choice import verify_choices
+    from ledger.verifier.choice import readers, verify_choices
+    from ledger.verifier.convict import is_conviction, judge_conviction, read_conviction
 
+    if is_conviction(path):
+        settings = _settings()
+        known = readers(settings.trust_dir, policy=given.policy, founding=given.founding,
+                        location=_location(settings, here.ledger), roster=given.roster)  # fmt: skip
+        return [judge_conviction(read_conviction(path), path.name, known)]
     choices = _choices(here, given, path)
     for trusted, source in choices:
         _warn(here, trusted, source.location if source else str(path))

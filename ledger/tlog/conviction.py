@@ -47,7 +47,9 @@ __all__ = [
 ]
 
 MAGIC = "bening/conviction@v1"
-SAME_SIZE, OTHER_HISTORY, TIME_ORDER = "same-size", "other-history", "time-order"
+SAME_SIZE = "same-size"
+OTHER_HISTORY = "other-history"
+TIME_ORDER = "time-order"
 LOG_TYPES = (ED25519, COSIGNATURE_MLDSA44)
 MAX_CONVICTION = 2 * MAX_NOTE + 32 * 1024
 _MAGICS = re.compile(rb"bening/conviction@v[1-9][0-9]{0,3}(\.[0-9]{1,4}){0,2}")

@@ -1,7 +1,8 @@
 """The audit: everything that a published ledger says, read and recomputed, against a pinned policy and founding.
 
     1 checkpoint   signed and cosigned as the policy asks
-    2 history      it continues what this audit has seen before (RFC 6962, 2.1.2); if not, both checkpoints are kept
+    2 history      it continues what this audit has seen before (RFC 6962, 2.1.2); if not, both checkpoints are kept, and
+                   what proves it to anybody (``tlog.conviction``)
     3 inclusion    the entries' own hashes make the signed root, a second time beside the tiles
     4 chain        each entry names the one before, and time does not run backwards
     5 founding     entry 0 is the pinned founding
@@ -27,7 +28,9 @@ from typing import Any
 
 from ledger.errors import LedgerError, ProofError, Reason, StoreError
 from ledger.tlog.merkle import check_consistency
-from ledger.tlog.policy import LOG_PQ, Policy
+from ledger.tlog.organisations import co_recorded
+from ledger.tlog.policy import Policy
+from ledger.verifier.auditaccuse import accuse, seen_before
 from ledger.verifier.auditclear import SELDOM
 from ledger.verifier.auditdisputes import disputed
 from ledger.verifier.auditentries import EntryFault, EntryReplay
@@ -115,7 +118,7 @@ class _Run:
 
     def execute(self) -> None:
         """Go through the plan until something keeps the rest from meaning anything."""
-        self.checks += [_kept_conviction(one.files) for one in self.state.evidence()]
+        self.checks += list(map(seen_before, self.state.evidence()))
         view = self._open()
         if view is None or not self._accept_history(view):
             return
@@ -168,7 +171,7 @@ class _Run:
             self.checks.append(changed or check_of("checkpoint", error))
             return None
         self.note = view.note
-        witnesses = sorted(name for name in view.opened.cosigned if name != LOG_PQ)
+        witnesses = sorted(co_recorded(self.policy, view.opened.cosigned))
         code = "checkpoint-witnessed" if witnesses else "checkpoint-alone"
         values = {"size": view.size, "witnesses": ", ".join(witnesses), "origin": view.checkpoint.origin}
         self.checks.append(Check("checkpoint", "passed", code, values))
@@ -193,10 +196,8 @@ class _Run:
         except LedgerError as error:
             self.checks.append(check_of("history", error))
             return False
-        if code == "forked":
-            files = self.state.keep_evidence(bytes.fromhex(head.kept_note), view.note)
-            values["files"] = ", ".join(files or ())
-            code = code if files else "forked-not-kept"
+        if code in ("forked", "rolled-back"):
+            code = accuse(self.state, view, code, values)
         code = code if self.kept or code != "history-first" else "history-not-kept"
         self.checks.append(Check("history", state, code, values))
         if state != "passed":
@@ -313,7 +314,3 @@ def _compare(state: AuditState, view: View, certainty: Certainty) -> tuple[str, 
     except ProofError:
         return "forked", "failed"
     return ("history-same" if view.size == head.kept_size else "history-grown"), "passed"
-
-
-def _kept_conviction(files: tuple[str, str]) -> Check:
-    return Check("history", "failed", "forked-before", {"files": ", ".join(files)})

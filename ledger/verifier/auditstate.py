@@ -18,14 +18,15 @@ from typing import Any
 
 import orjson
 
-from ledger.errors import LedgerError, StoreError
+from ledger.errors import LedgerError, ProofError, StoreError
 from ledger.index import Index
 from ledger.records.envelope import Envelope, dump_envelope, load_envelope
 from ledger.records.roster import Roster, apply_roster, judge_roster
 from ledger.sqlite import connect, driver, transaction
-from ledger.tlog.merkle import HASH_SIZE, Frontier
+from ledger.tlog.merkle import HASH_SIZE, Frontier, Node
 from ledger.tlog.tiles import TILE_WIDTH
 from ledger.verifier.auditschema import Head, damaged, prepare, read_head, require_founding, save_head
+from ledger.verifier.pins import write_file
 
 __all__ = ["AuditState", "Evidence", "Head", "checksum", "open_state"]
 
@@ -40,11 +41,15 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Two checkpoints, both accepted by the policy, that cannot both be true; and the files that hold them."""
+    """Two checkpoints, both accepted by the policy, that no honest ledger signs both of; and the files that hold them.
+
+    ``conviction`` is the file that proves it by itself (``tlog.conviction``), empty where there is none.
+    """
 
     kept: bytes
     shown: bytes
     files: tuple[str, str] = field(default=("", ""))
+    conviction: str = ""
 
 
 class AuditState:
@@ -141,10 +146,31 @@ class AuditState:
                 break
         return frontier.root()
 
-    def keep_evidence(self, kept: bytes, shown: bytes) -> tuple[str, str] | None:
-        """Keep two checkpoints that cannot both be true, in the database and as files; return the files, None if not all is kept.
+    def read_hashes(self, nodes: Sequence[Node]) -> list[bytes]:
+        """Return the hash of each node of the tree of the entries that have been read, about one hash a leaf.
 
-        Raises nothing where they cannot be written: that must never take the place of the contradiction itself.
+        Raises:
+            ProofError: a node that reaches beyond them.
+        """
+        return [self._hash(index << level, (index + 1) << level) for level, index in nodes]
+
+    def _hash(self, start: int, end: int) -> bytes:
+        """Return the hash over the leaves ``start … end-1``."""
+        if not 0 <= start < end <= self.head.size:
+            raise ProofError(f"leaves {start} to {end} of {self.head.size}", code="bad-index", index=start, size=self.head.size)
+        query = "SELECT bundle, hashes FROM leaves WHERE bundle >= ? AND bundle <= ? ORDER BY bundle"
+        frontier = Frontier.empty()
+        for bundle, hashes in self.connection.execute(query, (start // TILE_WIDTH, (end - 1) // TILE_WIDTH)):
+            first = bundle * TILE_WIDTH
+            places = range(max(start - first, 0), min(end - first, TILE_WIDTH))
+            frontier = frontier.extend(hashes[at * HASH_SIZE : (at + 1) * HASH_SIZE] for at in places)
+        return frontier.root()
+
+    def keep_evidence(self, kept: bytes, shown: bytes, conviction: bytes | None = None) -> Evidence | None:
+        """Keep two checkpoints that contradict each other, in the database and as files, and what proves it if it can be proven.
+
+        Return where they are, None if not all is kept. Raises nothing where they cannot be written: that must never take the
+        place of the contradiction itself.
         """
         names = _evidence_names(self.folder, kept, shown)
         try:
@@ -153,14 +179,19 @@ class AuditState:
             for name, note in zip(names, (kept, shown), strict=True):
                 Path(name).parent.mkdir(exist_ok=True)
                 Path(name).write_bytes(note)
+            if conviction is not None:
+                write_file(_conviction_file(self.folder, kept, shown), conviction)
         except (OSError, StoreError, driver().Error):
             return None
-        return names
+        return self._evidence(kept, shown)
 
     def evidence(self) -> list[Evidence]:
         """Return what has been kept as evidence, ever."""
-        rows = self.rows("SELECT kept, shown FROM evidence")
-        return [Evidence(kept, shown, _evidence_names(self.folder, kept, shown)) for kept, shown in rows]
+        return [self._evidence(kept, shown) for kept, shown in self.rows("SELECT kept, shown FROM evidence")]
+
+    def _evidence(self, kept: bytes, shown: bytes) -> Evidence:
+        proof = _conviction_file(self.folder, kept, shown)
+        return Evidence(kept, shown, _evidence_names(self.folder, kept, shown), str(proof) if proof.is_file() else "")
 
     def _load_head(self, founding: str) -> Head:
         head = read_head(self.folder, self.connection) or Head(founding)
@@ -248,6 +279,10 @@ def _translated(folder: Path) -> Iterator[None]:
 def checksum(acts: Sequence[Row], documents: Sequence[Row]) -> bytes:
     """Return the SHA-256 of rows of the tables ``acts`` and ``documents``, as JSON."""
     return hashlib.sha256(orjson.dumps((acts, sorted(documents)))).digest()
+
+
+def _conviction_file(folder: Path, kept: bytes, shown: bytes) -> Path:
+    return folder / "evidence" / f"{hashlib.sha256(kept + shown).hexdigest()[:12]}.conviction"
 
 
 def _evidence_names(folder: Path, kept: bytes, shown: bytes) -> tuple[str, str]:

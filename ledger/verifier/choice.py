@@ -19,7 +19,7 @@ from ledger.verifier.trust import Pin, load_pins
 from ledger.verifier.verdict import Verdict
 from ledger.verifier.verify import proof_origin, verify_file
 
-__all__ = ["Choice", "choose", "choose_source", "verify_choices"]
+__all__ = ["Choice", "choose", "choose_source", "readers", "verify_choices"]
 
 Choice = tuple[Trusted, Source | None]
 
@@ -51,6 +51,22 @@ def choose(trust: Path, given: Bundle | bytes | None, *, policy: bytes | None, f
     if pins:
         raise FetchError(f"{origin} is not pinned", code="origin-not-pinned", origin=origin)
     raise UsageError("nothing is pinned", code="nothing-pinned")
+
+
+def readers(trust: Path, *, policy: bytes | None, founding: str | None, location: str | None,
+            roster: tuple[Envelope, ...] = ()) -> list[Trusted]:  # fmt: skip
+    """Return what is trusted here, for a file that proves something by itself: no ledger is asked. Perhaps nothing.
+
+    ``policy`` goes before the pins; ``location`` and ``founding`` choose among these.
+
+    Raises:
+        StoreError, FormatError: what is pinned, or ``policy``, is damaged.
+        PolicyError: ``founding`` is not the policy's.
+    """
+    if policy is not None:
+        return [Trusted(parse_policy(policy), _founding_of(policy, founding), None, roster)]
+    pins = [pin for pin in load_pins(trust) if location is None or location in (pin.name, pin.location)]
+    return [_trusted(pin, roster) for pin in pins if founding in (None, pin.founding)]
 
 
 def choose_source(trust: Path, location: str, founding: str | None = None, roster: tuple[Envelope, ...] = ()) -> Choice:

@@ -170,6 +170,10 @@ def headline(verdict: Verdict, say: Say) -> str:
         worst = next((one for one in verdict.checks if one.state == state and "copy" not in one.values), None)
         if worst is not None:
             return f"{say(f'verify.headline-{state}')} {_sentence(worst, say)}"
+    conviction = verdict.check("conviction")
+    if conviction is not None and conviction.state == "passed":
+        code = "convicts-unknown" if verdict.unchecked() else conviction.code
+        return say(f"verify.headline-{code}", **{key: _line(value) for key, value in conviction.values.items()})
     document = verdict.check("document")
     if document is not None and document.state == "not_checked" and document.code != "document-not-compared":
         return _sentence(document, say)

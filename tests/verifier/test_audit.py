@@ -216,7 +216,7 @@ def test_forked(city: City, more: int) -> None:
     kept_note = (city.path / "checkpoint").read_bytes()
     other.write()
     report = run(city, source=FolderSource(other.path))
-    assert failed(report) == [("history", "forked")]
+    assert failed(report) == [("history", "forked-convicted")]
     files = [Path(name) for name in str(report.verdict.check("history").values["files"]).split(", ")]  # type: ignore[union-attr]
     assert [path.read_bytes() for path in files] == [kept_note, (other.path / "checkpoint").read_bytes()]
     again = run(city)
