@@ -19,13 +19,15 @@ from ledger.records.roster import Roster
 from ledger.sqlite import transaction
 from ledger.tlog.checkpoint import Checkpoint, format_checkpoint
 from ledger.tlog.cosignature import cosign_mldsa44, sign_note_ed25519
+from ledger.tlog.encoding import parse_base64
 from ledger.tlog.merkle import Frontier, leaf_hash
 from ledger.tlog.note import Note, NoteSignature, format_note
 
-__all__ = ["KeyOpener", "open_log_keys", "sign_head"]
+__all__ = ["KeyOpener", "last_time", "open_log_keys", "sign_head"]
 
 KeyOpener = Callable[[Path], bytes | None]
 _BATCH = 4096
+_MLDSA44_LINE = 4 + 8 + 2420  # bytes: key id, time, signature (C2SP tlog-cosignature, FIPS 204)
 
 
 def open_log_keys(home: Home, opener: KeyOpener) -> list[LogKeys]:
@@ -51,12 +53,23 @@ def sign_head(home: Home, keys: Sequence[LogKeys], now: int) -> Head:
         if signed is not None and signed.size == head.size:
             return head
         frontier = _recomputed(store, signed, head)
-        signatures = _sign(head, store.roster(head.size), keys, now)
+        when = now if signed is None else max(now, last_time(store.signature_lines(signed.size)))
+        signatures = _sign(head, store.roster(head.size), keys, when)
         with transaction(store.connection):
             for name, line in signatures:
                 store.connection.execute("INSERT INTO signatures VALUES (?, ?, ?)", (head.size, name, line))
             store.connection.execute("INSERT INTO frontiers VALUES (?, ?)", (head.size, frontier.to_bytes()))
         return head
+
+
+def last_time(lines: Sequence[bytes]) -> int:
+    """Return the latest time (POSIX seconds) that ML-DSA-44 signature lines state, 0 where there are none.
+
+    A larger head is never signed at an earlier time: that would look as if the smaller one had been signed after it, which
+    convicts a log. A clock that was set back a little repeats the time.
+    """
+    raw = [parse_base64(line.split(b" ")[2].rstrip(b"\n")) for line in lines]
+    return max((int.from_bytes(one[4:12], "big") for one in raw if len(one) == _MLDSA44_LINE), default=0)
 
 
 def _recomputed(store: Store, signed: Head | None, head: Head) -> Frontier:

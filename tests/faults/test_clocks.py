@@ -18,7 +18,7 @@ from ledger.publisher.handover import Outcome, Submission, sequence_once
 from ledger.publisher.home import Home
 from ledger.publisher.inbox import Inbox
 from ledger.publisher.sequencer import Sequencer
-from ledger.publisher.signing import open_log_keys
+from ledger.publisher.signing import last_time, open_log_keys
 from ledger.publisher.store import Store
 from ledger.records.entry import format_time, parse_entry, parse_time
 from ledger.records.envelope import Envelope
@@ -199,4 +199,21 @@ def test_an_accepted_clock_is_kept_and_shown(town: Timed) -> None:
     words = [sys.executable, "-m", "cli", "--lang", "en", "status", "-L", str(town.home.path), "--json"]
     shown = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60).stdout
     assert any("clock accepted" in str(note) for note in json.loads(shown)["notes"])
+    is_sound(town)
+
+
+def test_a_larger_head_is_never_signed_earlier(town: Timed) -> None:
+    """Two heads of which the smaller one seems to be signed later would convict an honest log: the time is repeated."""
+    town.hands.run(90)
+    assert town.submit(town.void())[0].index is not None
+    town.hands.wall -= 4 * MINUTE
+    assert town.submit(town.void())[0].index is not None
+    town.hands.run(10 * MINUTE)
+    assert town.submit(town.void())[0].index is not None
+    with Store(town.home, read_only=True) as store:
+        sizes = [size for (size,) in store.connection.execute("SELECT size FROM frontiers ORDER BY size")]
+        times = [last_time(store.signature_lines(size)) for size in sizes]
+    assert times[0] > MIDNIGHT - DAY
+    assert times == sorted(times)
+    assert times[-3] == times[-2] < times[-1]
     is_sound(town)
