@@ -199,6 +199,35 @@ def unlock(here: Session, directory: Path, origin: str, place: str | None, on_my
     return 0
 
 
+@witness.command("evidence")
+@click.argument("directory", type=_DIR)
+@click.argument("origin")
+@click.option("-o", "--output", "folder", type=_DIR, required=True, help="The folder for the files.")
+@json_option
+@session
+def evidence(here: Session, directory: Path, origin: str, folder: Path) -> int:
+    """Write what convicts the log ORIGIN, a file each, for anybody to check: bening verify FILE."""
+    from ledger.durable import make_folder, write_once
+    from ledger.witness.evidence import convictions_of
+    from ledger.witness.home import open_home
+    from ledger.witness.state import open_state
+
+    open_home(directory)
+    with open_state(directory, read_only=True) as state:
+        log = state.log(origin)
+        if log is None:
+            raise UsageError(f"{origin} is not watched", code="unknown-origin", origin=origin)
+        found = convictions_of(state, log)
+    paths = []
+    for name, data in found:
+        make_folder(folder)
+        write_once(folder / name, data)
+        paths.append(str(folder / name))
+    lines = [here.say("witness.evidence", path=printable(path)) for path in paths] or [here.say("witness.no-evidence")]
+    here.report({"origin": origin, "files": paths}, lines)
+    return 1 if paths else 0
+
+
 @witness.command("backup")
 @click.argument("directory", type=_DIR)
 @click.argument("file", type=_FILE)

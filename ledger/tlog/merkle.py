@@ -29,9 +29,9 @@ __all__ = [
     "consistency_nodes",
     "fold",
     "inclusion_nodes",
-    "is_other_history",
     "leaf_hash",
     "node_hash",
+    "other_beginning",
     "prove_consistency",
     "prove_inclusion",
     "root_hash",
@@ -208,19 +208,17 @@ def check_consistency(proof: Sequence[bytes], *, old_size: int, new_size: int, o
         raise ProofError(f"size {new_size} does not continue size {old_size}", code="consistency", old=old_size, new=new_size)
 
 
-def is_other_history(proof: Sequence[bytes], *, old_size: int, new_size: int, old_root: bytes, new_root: bytes) -> bool:
-    """Tell whether a proof shows that the tree of ``new_root`` began with another tree of ``old_size`` than ``old_root``.
+def other_beginning(
+    proof: Sequence[bytes], *, old_size: int, new_size: int, old_root: bytes, new_root: bytes
+) -> bytes | None:
+    """Return the root of ``old_size`` under ``new_root``, where a proof shows that it is another than ``old_root``; else None.
 
     That convicts whoever has signed both roots. A proof that leads nowhere shows nothing: anybody can write one.
     """
-    if old_size == 0:
-        return False
-    if old_size == new_size:
-        return old_root != new_root
-    if old_size > new_size or len(proof) != len(_consistency_ranges(old_size, new_size)):
-        return False
-    begun, reached = _consistency_roots(proof, old_size, new_size, old_root)
-    return reached == new_root and begun != old_root
+    if old_size == 0 or old_size > new_size or len(proof) != len(_consistency_ranges(old_size, new_size)):
+        return None
+    begun, reached = (new_root, new_root) if old_size == new_size else _consistency_roots(proof, old_size, new_size, old_root)
+    return begun if reached == new_root and begun != old_root else None
 
 
 @dataclass(frozen=True, slots=True)

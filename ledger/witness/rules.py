@@ -19,10 +19,10 @@ from ledger.errors import ConflictError, FormatError, PolicyError
 from ledger.tlog.checkpoint import Checkpoint, parse_any_checkpoint
 from ledger.tlog.cosignature import check_signature
 from ledger.tlog.encoding import parse_base64, parse_decimal
-from ledger.tlog.merkle import EMPTY_ROOT, HASH_SIZE, check_consistency, is_other_history
+from ledger.tlog.merkle import EMPTY_ROOT, HASH_SIZE, check_consistency, other_beginning
 from ledger.tlog.note import Note, NoteSignature, VerifierKey, parse_note
 
-__all__ = ["NOTHING", "Request", "Seen", "is_contradiction", "judge", "parse_request", "signatures_by"]
+__all__ = ["NOTHING", "Request", "Seen", "judge", "other_root_of", "parse_request", "signatures_by"]
 
 MOST_HASHES = 63
 
@@ -108,9 +108,10 @@ def judge(request: Request, keys: Sequence[VerifierKey], seen: Seen) -> list[Not
     return signatures
 
 
-def is_contradiction(request: Request, seen: Seen) -> bool:
-    """Tell whether a signed checkpoint convicts its log, beside the one that was cosigned: not every false proof does."""
+def other_root_of(request: Request, seen: Seen) -> bytes | None:
+    """Return the other root at the size that was cosigned, where a signed checkpoint convicts its log of having two.
+
+    Not every false proof does: anybody can send one with an honest checkpoint.
+    """
     new = request.checkpoint
-    return is_other_history(
-        request.proof, old_size=seen.size, new_size=new.size, old_root=seen.root, new_root=new.root
-    )
+    return other_beginning(request.proof, old_size=seen.size, new_size=new.size, old_root=seen.root, new_root=new.root)

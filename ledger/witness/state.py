@@ -2,7 +2,7 @@
 
     logs     the logs it watches: origin, keys, and why it cosigns nothing of one just now (``locked``)
     heads    the newest checkpoint of each that it has cosigned, as it serves it
-    odd      requests with a signed checkpoint that contradicts what it has cosigned: each convicts its log
+    odd      requests with a signed checkpoint that contradicts what it had cosigned, with that: each convicts its log
     words    what the operator has said on their own word
 
 A copy of this file knows less than the witness has signed. So a copy made by ``backup`` is locked, and a file that is found
@@ -40,8 +40,8 @@ CREATE TABLE heads (
   origin TEXT PRIMARY KEY REFERENCES logs, size INTEGER NOT NULL, root BLOB NOT NULL, time INTEGER NOT NULL, note BLOB NOT NULL
 ) STRICT;
 CREATE TABLE odd (
-  id INTEGER PRIMARY KEY, origin TEXT NOT NULL, time INTEGER NOT NULL, code TEXT NOT NULL, body BLOB NOT NULL,
-  digest BLOB NOT NULL UNIQUE
+  id INTEGER PRIMARY KEY, origin TEXT NOT NULL, time INTEGER NOT NULL, code TEXT NOT NULL, note BLOB NOT NULL,
+  body BLOB NOT NULL, digest BLOB NOT NULL UNIQUE
 ) STRICT;
 CREATE TABLE words (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, what TEXT NOT NULL) STRICT;
 CREATE TABLE place (one INTEGER PRIMARY KEY CHECK (one = 1), value TEXT NOT NULL) STRICT;
@@ -111,17 +111,17 @@ class WitnessState:
                    SET size = excluded.size, root = excluded.root, time = excluded.time, note = excluded.note"""
         self.connection.execute(query, (origin, seen.size, seen.root, time, note))
 
-    def keep_odd(self, origin: str, time: int, code: str, body: bytes) -> None:
-        """Keep a request that contradicts what was cosigned, once, and the first thousand of a log."""
+    def keep_odd(self, origin: str, time: int, code: str, note: bytes, body: bytes) -> None:
+        """Keep a request that contradicts the ``note`` that was cosigned, once, and the first thousand of a log."""
         digest = hashlib.sha256(origin.encode("utf-8") + b"\n" + body).digest()
-        few = "(SELECT count(*) FROM odd WHERE origin = ?1) < ?6"
-        query = f"INSERT OR IGNORE INTO odd SELECT NULL, ?1, ?2, ?3, ?4, ?5 WHERE {few}"
-        self.connection.execute(query, (origin, time, code, body, digest, MOST_ODD))
+        few = "(SELECT count(*) FROM odd WHERE origin = ?1) < ?7"
+        query = f"INSERT OR IGNORE INTO odd SELECT NULL, ?1, ?2, ?3, ?4, ?5, ?6 WHERE {few}"
+        self.connection.execute(query, (origin, time, code, note, body, digest, MOST_ODD))
 
-    def odd_of(self, origin: str) -> list[tuple[int, str, bytes]]:
-        """Return (time, code, body of the request) of what was odd, oldest first."""
-        query = "SELECT time, code, body FROM odd WHERE origin = ? ORDER BY id"
-        return [(time, code, bytes(body)) for time, code, body in self.connection.execute(query, (origin,)).fetchall()]
+    def odd_of(self, origin: str) -> list[tuple[str, bytes, bytes]]:
+        """Return (code, cosigned checkpoint, body of the request that contradicts it) of what was odd, oldest first."""
+        query = "SELECT code, note, body FROM odd WHERE origin = ? ORDER BY id"
+        return [(code, bytes(note), bytes(body)) for code, note, body in self.connection.execute(query, (origin,)).fetchall()]
 
     def lock_all(self, reason: str) -> None:
         """Cosign nothing of any log until ``unlock``: what was seen last may not be here."""

@@ -21,7 +21,7 @@ from ledger.tlog.note import (
     make_vkey,
     parse_note,
 )
-from ledger.witness.rules import Request, Seen, is_contradiction, judge, parse_request, signatures_by
+from ledger.witness.rules import Request, Seen, judge, other_root_of, parse_request, signatures_by
 from ledger.witness.state import Log, WitnessState
 
 __all__ = ["Witness", "is_newest_of", "vkeys_of"]
@@ -83,8 +83,8 @@ class Witness:
         try:
             signatures = judge(request, log.keys, log.seen)
         except ProofError as error:  # the log's own signature holds, or this would not have been asked
-            if is_contradiction(request, log.seen):
-                self.state.keep_odd(log.origin, now, error.code, asked.body)
+            if other_root_of(request, log.seen) is not None:
+                self.state.keep_odd(log.origin, now, error.code, log.note, asked.body)
             raise
         if log.locked:
             raise StoreError(f"{log.origin} is locked: {log.locked}", code="witness-locked", origin=log.origin)

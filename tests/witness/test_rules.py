@@ -101,7 +101,7 @@ def test_a_false_proof(witness: Witness, log: Log) -> None:
     assert ask(witness, body(4, [bytes(32)], log.note(4)))[0] == 422
     assert witness.state.logs()[0].seen.size == 4
     assert ask(witness, log.request(4, 9))[0] == 200
-    assert [code for _, code, _ in witness.state.odd_of(log.origin)] == ["two-roots"]
+    assert [code for code, _, _ in witness.state.odd_of(log.origin)] == ["two-roots"]
 
 
 def test_the_empty_tree(witness: Witness, log: Log) -> None:

@@ -20,6 +20,7 @@ import pytest
 import urllib3
 
 from ledger.tlog.checkpoint import parse_any_checkpoint
+from ledger.tlog.conviction import check_conviction, parse_conviction
 from ledger.tlog.note import format_vkey, parse_note
 from tests.commands.bening import Bening
 from tests.witness.conftest import NAME
@@ -178,3 +179,26 @@ def test_commands(made: Bening) -> None:
     other = made.json("witness", "init", "kedua", "--name", "kedua.example/w1")
     assert [one.split("+")[0] for one in other["vkeys"]] == ["kedua.example/w1"] * 2
     assert json.dumps(other)
+
+
+def test_evidence(made: Bening) -> None:
+    """What convicts a log becomes files that anybody checks; what only looks odd does not."""
+    log, other = Log(), Log(salt="x", forked=3)
+    served = Served(made.folder / "saksi")
+    try:
+        for request, status in (
+            (log.request(0, 5), 200), (body(5, [], other.note(5)), 422), (body(5, other.proof(5, 9), other.note(9)), 422),
+            (body(5, [bytes(32)], log.note(9)), 422), (log.request(5, 12), 200), (body(12, other.proof(12, 20), other.note(20)), 422),
+        ):  # fmt: skip
+            assert served.add(request).status == status
+    finally:
+        served.process.kill()
+        served.process.wait()
+    found = made.json("witness", "evidence", "saksi", log.origin, "-o", "bukti", status=1)["files"]
+    assert len(found) == 3
+    kinds = [Path(made.folder, one).read_text().splitlines()[1] for one in found]
+    assert kinds == ["kind same-size", "kind other-history", "kind other-history"]
+    for one in found:
+        check_conviction(parse_conviction(Path(made.folder, one).read_bytes()))
+    assert "convicts" in made("witness", "evidence", "saksi", log.origin, "-o", "bukti", status=1)
+    made("witness", "evidence", "saksi", "log.example/none", "-o", "bukti", status=2)

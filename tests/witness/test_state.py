@@ -136,7 +136,7 @@ def test_contradictions_do_not_fill_the_disk(state: WitnessState, log: Log) -> N
     """The first thousand of a log are kept."""
     with state.transaction():
         for n in range(MOST_ODD + 5):
-            state.keep_odd(log.origin, NOW, "two-roots", b"%d" % n)
+            state.keep_odd(log.origin, NOW, "two-roots", b"", b"%d" % n)
     assert state.logs()[0].odd == MOST_ODD
 
 
