@@ -5,11 +5,17 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+from nacl.signing import SigningKey
+
 from ledger.publisher.home import format_settings
 from ledger.publisher.store import Store
 from ledger.records.entry import parse_entry
 from ledger.records.envelope import dump_envelope
-from ledger.tlog.note import parse_note
+from ledger.tlog.checkpoint import Checkpoint, format_checkpoint
+from ledger.tlog.conviction import OTHER_HISTORY, SAME_SIZE, Conviction, format_conviction
+from ledger.tlog.cosignature import sign_note_ed25519
+from ledger.tlog.merkle import leaf_hash, root_hash
+from ledger.tlog.note import ED25519, Note, format_note, make_vkey, parse_note
 from ledger.tlog.policy import parse_policy
 from ledger.verifier.bundle import make_bundle
 from ledger.verifier.reader import open_ledger
@@ -80,6 +86,7 @@ def examples(folder: Path) -> dict[str, list[bytes]]:
         "checkpoint": [parse_note(note).text],
         "vkey": [one.encode() for one in _vkeys(public)],
         "proof": [proof],
+        "conviction": _convictions(),
         "policy": [(public / name).read_bytes() for name in ("policy", "policy-ed25519")],
         "envelope": [dump_envelope(one) for one in envelopes],
         "record": [envelopes[2].payload],
@@ -97,6 +104,20 @@ def examples(folder: Path) -> dict[str, list[bytes]]:
         "query": [_QUERY],
         "reference": [b"19JV-NJXP-QJS", b"19jvnjxpqjs"],
     }
+
+
+def _convictions() -> list[bytes]:
+    """Two stories of one log under one key: of one size, and the second longer."""
+    key, leaves = SigningKey(bytes(32)), [leaf_hash(b"%d" % number) for number in range(5)]
+    name, public = "ledger.test/town", bytes(key.verify_key)
+    notes = []
+    for story in (leaves[:2], leaves[1:3], leaves[1:]):
+        text = format_checkpoint(Checkpoint(name, len(story), root_hash(story)))
+        line = sign_note_ed25519(lambda message: bytes(key.sign(message).signature), public, name, text)
+        notes.append(format_note(Note(text, (line,))))
+    keys, rest = (make_vkey(name, ED25519, public),), root_hash(leaves[3:])
+    longer = Conviction(OTHER_HISTORY, keys, (root_hash(leaves[1:3]), rest), notes[0], notes[2])
+    return [format_conviction(one) for one in (Conviction(SAME_SIZE, keys, (), notes[0], notes[1]), longer)]
 
 
 def _vkeys(public: Path) -> list[str]:

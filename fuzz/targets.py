@@ -31,6 +31,7 @@ from ledger.records.refs import format_ref, parse_ref
 from ledger.records.roster import Roster, judge_roster
 from ledger.settings import Settings
 from ledger.tlog.checkpoint import format_checkpoint, parse_checkpoint
+from ledger.tlog.conviction import check_conviction, format_conviction, parse_conviction
 from ledger.tlog.note import format_note, format_vkey, parse_note, parse_vkey
 from ledger.tlog.policy import parse_policy, policy_founding
 from ledger.tlog.proof import format_proof, parse_proof
@@ -76,6 +77,12 @@ def _vkey(data: bytes) -> None:
 
 def _proof(data: bytes) -> None:
     _same(format_proof(parse_proof(data)), data)
+
+
+def _conviction(data: bytes) -> None:
+    found = parse_conviction(data)
+    _same(format_conviction(found), data)
+    check_conviction(found)
 
 
 def _policy(data: bytes) -> None:
@@ -215,6 +222,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "checkpoint": _checkpoint,
     "vkey": _vkey,
     "proof": _proof,
+    "conviction": _conviction,
     "policy": _policy,
     "envelope": _envelope,
     "record": _record,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from cli import main
 from ledger.errors import LedgerError, ProofError
 from ledger.tlog.conviction import (
     LOG_TYPES,
+    MAX_CONVICTION,
     OTHER_HISTORY,
     SAME_SIZE,
     TIME_ORDER,
@@ -394,3 +396,16 @@ def test_the_command(city: City, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert {check["name"]: check["state"] for check in verdict["checks"]} == dict.fromkeys(("conviction", "signed", "keys"), "passed")
     path.write_bytes(path.read_bytes().replace(b"@v1", b"@v2", 1))
     assert bening("verify", path)[0] == 3
+
+
+# -- the document
+
+
+def test_the_example_in_the_document_convicts() -> None:
+    """What docs/convictions.md shows is a conviction, of the kind and sizes that it says."""
+    text = (Path(__file__).parents[2] / "docs" / "convictions.md").read_text("utf-8")
+    (example,) = re.findall(r"```conviction\n(.*?)```", text, re.DOTALL)
+    found = parse_conviction(example.encode("utf-8"))
+    check_conviction(found)
+    assert (found.kind, [one.checkpoint.size for one in open_heads(found)]) == (OTHER_HISTORY, [3, 6])
+    assert f"at most {MAX_CONVICTION // 1024} KiB" in text
