@@ -124,7 +124,10 @@ class WitnessFront:
 
     async def _add(self, scope: Scope, receive: Receive) -> Answer:
         """Have a checkpoint judged, kept and cosigned."""
-        body = await asyncio.wait_for(_body_of(receive), _WITHIN)
+        try:
+            body = await asyncio.wait_for(_body_of(receive), _WITHIN)
+        except TimeoutError:
+            raise FormatError("the body came too slowly", code="body-too-slow", seconds=round(_WITHIN)) from None
         if self.waiting is None or self.waiting.full():
             raise StoreError("too many requests wait", code="busy", retry_after=2)
         done: asyncio.Future[bytes | LedgerError] = asyncio.get_running_loop().create_future()
