@@ -57,7 +57,7 @@ def readers(trust: Path, *, policy: bytes | None, founding: str | None, location
             roster: tuple[Envelope, ...] = ()) -> list[Trusted]:  # fmt: skip
     """Return what is trusted here, for a file that proves something by itself: no ledger is asked. Perhaps nothing.
 
-    ``policy`` goes before the pins; ``location`` and ``founding`` choose among these.
+    ``policy`` goes before the pins; ``location`` chooses among these if it is that of one, ``founding`` always.
 
     Raises:
         StoreError, FormatError: what is pinned, or ``policy``, is damaged.
@@ -65,7 +65,8 @@ def readers(trust: Path, *, policy: bytes | None, founding: str | None, location
     """
     if policy is not None:
         return [Trusted(parse_policy(policy), _founding_of(policy, founding), None, roster)]
-    pins = [pin for pin in load_pins(trust) if location is None or location in (pin.name, pin.location)]
+    pins = load_pins(trust)
+    pins = [pin for pin in pins if location in (pin.name, pin.location)] or pins
     return [_trusted(pin, roster) for pin in pins if founding in (None, pin.founding)]
 
 

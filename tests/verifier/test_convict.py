@@ -275,7 +275,22 @@ def test_it_convicts_whom_the_reader_has_pinned(city: City, tmp_path: Path) -> N
     add_pin(tmp_path / "trust", propose_source(FolderSource(city.path), city.founding))
     pinned = readers(tmp_path / "trust", policy=None, founding=None, location=None)
     assert judged(data, *pinned).exit_status() == 0
-    assert readers(tmp_path / "trust", policy=None, founding=None, location="elsewhere") == []
+
+
+def test_which_pins_are_asked(city: City, tmp_path: Path) -> None:
+    """A named ledger alone if it is pinned, else all; those of a founding; a policy before all of them."""
+    other, trust = City(tmp_path / "lain", origin="bening.example/lain"), tmp_path / "trust"
+    for number, one in enumerate((city, other)):
+        one.write()
+        add_pin(trust, propose_source(FolderSource(one.path), one.founding), name=f"pin{number}")
+
+    def names(policy: bytes | None = None, founding: str | None = None, location: str | None = None) -> list[str]:
+        return [one.policy.logs[0].name for one in readers(trust, policy=policy, founding=founding, location=location)]
+
+    assert names() == names(location="elsewhere") == [city.origin, other.origin]
+    assert names(location="pin1") == names(location=str(other.path)) == names(founding=other.founding) == [other.origin]
+    assert names(policy=city.policy, location="pin1") == [city.origin]
+    assert readers(tmp_path / "none", policy=None, founding=None, location=None) == []
 
 
 def unknown_reader(city: City) -> Trusted:
