@@ -376,7 +376,7 @@ def test_findings_do_not_hide_a_fork_when_the_disk_is_full(city: City, monkeypat
         raise StoreError("full", code="disk-full", path="", problem="full")
 
     monkeypatch.setattr("ledger.verifier.audit.find", full)
-    assert failed(run(city, source=FolderSource(fork.path))) == [("history", "forked")]
+    assert failed(run(city, source=FolderSource(fork.path))) == [("history", "forked-convicted")]
     with pytest.raises(StoreError):
         run(city, state_dir=tmp_path / "sound")
 
