@@ -764,6 +764,7 @@ def test_every_code_has_words() -> None:
     text = "".join(path.read_text() for path in room.glob("audit*.py"))
     codes = set(re.findall(r'Check\([\w.]+|"[a-z-]+", "(?:passed|failed|disputed|not_checked)", "([a-z-]+)"', text))
     codes |= set(re.findall(r'EntryFault\("[a-z]+", "([a-z-]+)"', text))
+    codes |= {"forked-convicted", "rolled-back-convicted", "forked-before", "shrunk-before", "forked-not-kept"}
     codes |= {"forked", "rolled-back", "history-first", "history-same", "history-grown", "checkpoint-alone", "checkpoint-witnessed"}
     codes |= {"document-not-served", "document-differs", "never", "headline-true", "headline-false", "headline-disputed", "headline-unchecked"}
     for code in codes - {""}:

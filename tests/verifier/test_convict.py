@@ -37,7 +37,7 @@ from ledger.verifier.convict import judge_conviction, log_keys_of, make_convicti
 from ledger.verifier.trust import add_pin, propose_source
 from ledger.verifier.verdict import Verdict
 from ledger.verifier.verdict import render as render_verdict
-from ledger.words import say
+from ledger.words import has_words, say
 from tests.city import City
 
 
@@ -360,6 +360,13 @@ def test_the_verdict_in_words(city: City, lang: str) -> None:
         assert "convict" not in text
         assert "ML-DSA-44" in text
         assert city.origin in text
+
+
+@pytest.mark.parametrize("kind", [SAME_SIZE, OTHER_HISTORY, TIME_ORDER])
+def test_every_kind_has_its_words(kind: str) -> None:
+    """The sentence of the check and the headline."""
+    assert has_words(f"check.convicts-{kind}")
+    assert has_words(f"verify.headline-convicts-{kind}")
 
 
 def test_changed_files_do_not_convict(city: City) -> None:
