@@ -10,6 +10,7 @@ from ledger.errors import FormatError, SignatureError
 from ledger.keys import PublicKey
 from ledger.records import envelope
 from ledger.tlog import cosignature
+from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.note import COSIGNATURE_ED25519, ED25519, NoteSignature, check_ed25519, make_vkey
 from tests.tlog.logs import vectors
 
@@ -87,13 +88,13 @@ def test_a_small_order_key_signs_nothing() -> None:
 def ways(monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[bytes, bytes, bytes], None]]:
     """Every way by which a signature is checked, given (key, message, signature): the texts around the message are taken off."""
     monkeypatch.setattr(cosignature, "_ed25519_message", lambda text, timestamp: text)
-    monkeypatch.setattr(cosignature, "parse_checkpoint", lambda text: None)
     monkeypatch.setattr(envelope, "pae", lambda payload_type, payload: payload)
 
     def by_note(algorithm: int, stamp: bytes) -> Callable[[bytes, bytes, bytes], None]:
         def check(key: bytes, message: bytes, signature: bytes) -> None:
             vkey = make_vkey("log.test", algorithm, key)
-            cosignature.check_signature(vkey, message, NoteSignature(vkey.name, vkey.key_id, stamp + signature))
+            line = NoteSignature(vkey.name, vkey.key_id, stamp + signature)
+            cosignature.check_signature(vkey, message, line, lambda text: Checkpoint("", 0, b""))
 
         return check
 
